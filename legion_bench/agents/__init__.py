@@ -1,0 +1,87 @@
+"""Agents: found by name, path or ``package.module:Class``, and built from their cards."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+from importlib.metadata import entry_points
+from typing import Any
+
+from legion_bench import cards, catalogue
+from legion_bench.cards import AgentCard
+from legion_bench.errors import CardError, unknown
+from legion_bench.types import Agent, AgentSetup
+
+GROUP = "legion_bench.agents"
+"""Entry-point group by which installed packages offer agents."""
+
+_METHODS = ("begin_task", "act", "observe", "update", "end_task")
+
+
+def resolve(name: str) -> AgentCard:
+    """Return the card of an agent.
+
+    Args:
+        name: a card of the catalogue (``sac-finetune``), a path (``./mine.toml``), an
+            installed package's entry point, or ``package.module:Class``.
+
+    Raises:
+        CardError: nothing of that name; the message names the nearest match.
+    """
+    plugins = installed()
+    if name in plugins:
+        return plugins[name]
+    if ":" in name:
+        return AgentCard(name=name, title=name, entry_point=name)
+    if not name.endswith(".toml") and name not in catalogue.names("agents"):
+        raise CardError(unknown("agent", name, {*catalogue.names("agents"), *plugins}))
+    return cards.load_agent(name)
+
+
+def installed() -> dict[str, AgentCard]:
+    """Return the agents that installed packages offer through entry points."""
+    return {
+        point.name: AgentCard(name=point.name, title=f"from {point.value}", entry_point=point.value)
+        for point in entry_points(group=GROUP)
+    }
+
+
+def build(card: AgentCard, setup: AgentSetup) -> Agent:
+    """Build the agent that ``card`` describes.
+
+    Raises:
+        CardError: the class cannot be imported, lacks a method of
+            :class:`~legion_bench.types.Agent`, or does not take the card's parameters.
+    """
+    factory = _import(card)
+    missing = [method for method in _METHODS if not callable(getattr(factory, method, None))]
+    if missing:
+        raise CardError(
+            f"agent {card.name!r}: {card.entry_point} lacks {', '.join(missing)}; "
+            "see legion_bench.types.Agent for the five methods"
+        )
+    _check_parameters(card, factory)
+    agent: Agent = factory(setup, **card.parameters)
+    return agent
+
+
+def _import(card: AgentCard) -> Any:
+    module, _, attribute = card.entry_point.partition(":")
+    if not attribute:
+        raise CardError(
+            f"agent {card.name!r}: entry_point must read package.module:Class, got {card.entry_point!r}"
+        )
+    try:
+        return getattr(importlib.import_module(module), attribute)
+    except (ImportError, AttributeError) as error:
+        raise CardError(f"agent {card.name!r}: cannot import {card.entry_point}: {error}") from error
+
+
+def _check_parameters(card: AgentCard, factory: Any) -> None:
+    accepted = inspect.signature(factory).parameters
+    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in accepted.values()):
+        return  # the class checks them itself
+    known = list(accepted)[1:]  # the first takes the AgentSetup
+    for key in card.parameters:
+        if key not in known:
+            raise CardError(f"agent {card.name!r}: {unknown('parameter', key, known)}")

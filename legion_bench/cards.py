@@ -1,0 +1,165 @@
+"""Cards: the TOML files that say what a task, stream, agent or protocol is.
+
+A card is found by name in the catalogue (``smoke``) or by path (``./mine.toml``).
+Every key is checked: an unknown one is an error that names the nearest match.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+
+import msgspec
+from msgspec import Meta
+
+from legion_bench import catalogue
+from legion_bench.errors import CardError, unknown
+from legion_bench.types import TaskInfo
+
+Positive = Annotated[int, Meta(gt=0)]
+Text = Annotated[str, Meta(min_length=1)]
+Robot = Literal["kuka"]
+Placement = Literal["fixed", "every-episode"]
+
+
+class _Card(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    name: Text
+    """The file's stem; the one word by which the card is known."""
+
+
+class TaskCard(_Card, frozen=True, kw_only=True):
+    """One manipulation problem: ``envs/tasks/<name>.toml``."""
+
+    scene: Text
+    """Meta-World's name of the task, which brings scene, reward and success."""
+    instruction: Text
+    """The task in one English sentence."""
+
+
+class StreamCard(_Card, frozen=True, kw_only=True):
+    """Ordered tasks with a budget each: ``envs/streams/<name>.toml``."""
+
+    title: Text
+    robot: Robot
+    tasks: Annotated[tuple[Text, ...], Meta(min_length=1)]
+    """Task names in training order; a repeated name is a further presentation."""
+    steps_per_task: Positive
+    """Environment steps of training per visit."""
+    horizon: Positive = 150
+    """Environment steps after which an episode is truncated."""
+    placement: Placement = "fixed"
+    """Where objects and goals stand: one draw per run, or one per episode."""
+
+    @property
+    def total_steps(self) -> int:
+        """Environment steps of the whole stream."""
+        return self.steps_per_task * len(self.tasks)
+
+    def visits(self) -> tuple[TaskInfo, ...]:
+        """Return the stream's visits in order, as agents are told about them."""
+        distinct = list(dict.fromkeys(self.tasks))
+        return tuple(
+            TaskInfo(
+                name=name,
+                index=distinct.index(name),
+                position=position,
+                presentation=self.tasks[: position + 1].count(name),
+                instruction=load_task(name).instruction,
+            )
+            for position, name in enumerate(self.tasks)
+        )
+
+
+class AgentCard(_Card, frozen=True, kw_only=True):
+    """A learner and its hyper-parameters: ``agents/<name>.toml``."""
+
+    title: Text
+    entry_point: Text
+    """``package.module:Class``"""
+    parameters: dict[str, Any] = {}
+    """Keyword arguments of the class."""
+    source: str = ""
+    """The paper or code that the hyper-parameters come from."""
+
+
+class ProtocolCard(_Card, frozen=True, kw_only=True):
+    """How a stream is trained on and judged: ``protocols/<name>.toml``."""
+
+    title: Text
+    stream: Text
+    """Name of a stream card, or path to one (relative to this card)."""
+    evaluate_every: Positive
+    """Environment steps between evaluations; every task boundary is one as well."""
+    evaluation_episodes: Positive
+    """Episodes per task and evaluation."""
+
+
+_C = TypeVar("_C", bound=_Card)
+
+
+def load_task(name: str) -> TaskCard:
+    """Return a task card by name."""
+    return _load(TaskCard, "task", "envs/tasks", name)
+
+
+def load_stream(name: str, relative_to: Path | None = None) -> StreamCard:
+    """Return a stream card by name or path, its task names checked."""
+    card = _load(StreamCard, "stream", "envs/streams", name, relative_to)
+    for task in card.tasks:
+        load_task(task)
+    return card
+
+
+def load_agent(name: str) -> AgentCard:
+    """Return an agent card by name or path."""
+    return _load(AgentCard, "agent", "agents", name)
+
+
+def load_protocol(name: str) -> tuple[ProtocolCard, StreamCard]:
+    """Return a protocol card by name or path, with the stream it trains on."""
+    card = _load(ProtocolCard, "protocol", "protocols", name)
+    folder = Path(name).parent if _is_path(name) else None
+    return card, load_stream(card.stream, folder)
+
+
+def convert(cls: type[_C], data: dict[str, Any], where: str) -> _C:
+    """Return ``data`` as a card; ``where`` names its origin in errors.
+
+    Raises:
+        CardError: an unknown key (with its nearest match), a missing key, or a
+            value of the wrong type or range.
+    """
+    known = cls.__struct_fields__
+    for key in data:
+        if key not in known:
+            raise CardError(f"{where}: {unknown('key', key, set(known) - {'name'})}")
+    try:
+        return msgspec.convert(data, cls)
+    except msgspec.ValidationError as error:
+        raise CardError(f"{where}: {error}") from None
+
+
+def _load(
+    cls: type[_C], kind: str, folder: str, name: str, relative_to: Path | None = None
+) -> _C:
+    if _is_path(name):
+        path = (relative_to or Path()) / name
+        if not path.is_file():
+            raise CardError(f"{kind} card {path} not found")
+    elif name in catalogue.names(folder):
+        path = catalogue.root() / folder / f"{name}.toml"
+    else:
+        raise CardError(unknown(kind, name, catalogue.names(folder)))
+    return convert(cls, {"name": path.stem, **_read(path)}, str(path))
+
+
+def _is_path(name: str) -> bool:
+    return name.endswith(".toml")
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise CardError(f"{path}: not valid TOML: {error}") from None

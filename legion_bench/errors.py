@@ -1,0 +1,34 @@
+"""Errors a user can cause, each saying what was wrong and what to do."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class LegionBenchError(ValueError):
+    """Base of every error that a user's input can cause."""
+
+
+class CardError(LegionBenchError):
+    """A card or a name that refers to one is wrong."""
+
+
+class RunError(LegionBenchError):
+    """A run folder is missing, unreadable, or must not be overwritten."""
+
+
+class AgentError(LegionBenchError):
+    """An agent does not keep to its interface."""
+
+
+class MetricError(LegionBenchError):
+    """An evaluation log does not define what was asked of it."""
+
+
+def unknown(kind: str, name: str, known: Iterable[str]) -> str:
+    """Return “unknown task 'reech': did you mean 'reach'?”, or list what is known."""
+    names = sorted(known)
+    close = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+    hint = f"did you mean {close[0]!r}?" if close else f"known: {', '.join(names) or 'none'}"
+    return f"unknown {kind} {name!r}: {hint}"

@@ -1,0 +1,82 @@
+"""What a result depends on besides its cards: versions, revision, machine."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+# Packages that reference numbers depend on (constraints.txt pins them).
+PACKAGES = (
+    "legion-bench",
+    "gymnasium",
+    "metaworld",
+    "mujoco",
+    "numpy",
+    "scipy",
+    "stable-baselines3",
+    "torch",
+    "bnpy",
+)
+
+
+def versions() -> dict[str, str]:
+    """Return Python's version and those of the packages that are installed."""
+    found = {"python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def git() -> dict[str, str | bool | None]:
+    """Return the revision of the code and whether it was changed since; null if unknown."""
+    revision = _git("rev-parse", "HEAD")
+    dirty = None if revision is None else bool(_git("status", "--porcelain"))
+    return {"revision": revision, "dirty": dirty}
+
+
+def hardware() -> dict[str, str | int | None]:
+    """Return processor, cores, memory (bytes) and operating system."""
+    return {
+        "processor": _processor(),
+        "cores": os.cpu_count(),
+        "memory_bytes": _memory(),
+        "machine": platform.machine(),
+        "system": f"{platform.system()} {platform.release()}",
+    }
+
+
+def _git(*arguments: str) -> str | None:
+    """Ask git about the checkout this package is in; None for an installed wheel."""
+    here = Path(__file__).resolve().parents[2]
+    if not (here / ".git").exists():
+        return None
+    try:
+        done = subprocess.run(
+            ["git", "-C", str(here), *arguments], capture_output=True, text=True, timeout=30, check=True
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.strip()
+
+
+def _processor() -> str:
+    try:
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    except OSError:
+        pass  # not Linux
+    return platform.processor()
+
+
+def _memory() -> int | None:
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError):
+        return None

@@ -1,0 +1,144 @@
+"""The words of legion-bench as frozen records, shared by every floor of the house.
+
+Structs are what files hold (msgspec checks them on the way in); dataclasses are
+what lives in memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+if TYPE_CHECKING:
+    from gymnasium.spaces import Box
+
+Floats = npt.NDArray[np.float64]
+Actions = npt.NDArray[np.float32]
+Ints = npt.NDArray[np.int64]
+Bools = npt.NDArray[np.bool_]
+Metrics = Mapping[str, float]
+"""What one update reports: name of a loss or statistic → its value."""
+
+
+@dataclass(frozen=True, slots=True)
+class TaskInfo:
+    """One visit to one task of a stream, as an agent is told about it."""
+
+    name: str
+    """Task name, e.g. ``"drawer-close"``."""
+    index: int
+    """Identity of the task among the stream's distinct tasks, from 0."""
+    position: int
+    """Place in the stream, from 0."""
+    presentation: int
+    """Which visit to this task it is, from 1."""
+    instruction: str
+    """The task in one English sentence."""
+
+
+@dataclass(frozen=True, slots=True)
+class AgentSetup:
+    """Everything an agent may know when it is built."""
+
+    observation_space: Box
+    action_space: Box
+    tasks: tuple[TaskInfo, ...]
+    """The visits to come, in stream order."""
+    steps_per_task: int
+    """Environment steps of each visit."""
+    seed: int
+    """Seed of the agent's own randomness, in [0, 2**31)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Transitions:
+    """N environment steps, one per slot of the training environment."""
+
+    observations: Floats
+    """[N, obs] before the step."""
+    actions: Actions
+    """[N, 4] as executed, in [-1, 1]."""
+    rewards: Floats
+    """[N]"""
+    next_observations: Floats
+    """[N, obs] after the step, before any reset."""
+    terminated: Bools
+    """[N] the task itself ended: the future is worth nothing."""
+    truncated: Bools
+    """[N] the horizon or the visit ended: bootstrap from the next observation."""
+    tasks: Ints
+    """[N] task identities (:attr:`TaskInfo.index`)."""
+
+
+class Agent(Protocol):
+    """A learner. Any class with these methods takes part; no base class is needed.
+
+    It is built as ``YourAgent(setup, **parameters)``, where the parameters are
+    those of its card. The runner then calls, for each visit of the stream,
+    ``begin_task``, the loop *act, step, observe, update*, and ``end_task``.
+    ``act(explore=False)`` is also called between steps, to evaluate: it must not
+    change what is learned.
+    """
+
+    def begin_task(self, task: TaskInfo) -> None:
+        """A visit begins."""
+
+    def act(self, observations: Floats, tasks: Ints, *, explore: bool) -> npt.NDArray[Any]:
+        """Return actions [N, 4] in [-1, 1] for observations [N, obs] of tasks [N].
+
+        Args:
+            explore: True while training; False asks for the policy to be judged.
+        """
+
+    def observe(self, batch: Transitions) -> None:
+        """Take in what happened."""
+
+    def update(self) -> Metrics:
+        """Learn from what was observed; called once after each step. May return {}."""
+
+    def end_task(self, task: TaskInfo) -> None:
+        """A visit is over; its last evaluation comes right after."""
+
+
+class EvaluationRecord(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One evaluation episode: one line of ``evaluations.jsonl``."""
+
+    step: int
+    """Environment steps trained so far; 0 before training."""
+    stream_position: int
+    """Position of the stream being trained; -1 before training."""
+    task_position: int
+    """Position of the evaluated task: its first in the stream."""
+    task: str
+    presentation: int
+    """Visits to the evaluated task begun so far; 0 if it was never trained."""
+    episode: int
+    success: int
+    """1 if ``info["success"]`` was 1 at any step of the episode, else 0."""
+    episode_return: float = msgspec.field(name="return")
+    """Undiscounted sum of rewards."""
+    length: int
+    """Environment steps of the episode."""
+
+
+class TrainingRecord(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Progress since the last such record: one line of ``training.jsonl``."""
+
+    step: int
+    stream_position: int
+    task: str
+    wall_clock: float
+    """Seconds since the run began."""
+    steps_per_second: float
+    """Environment steps per second of training, evaluation left out."""
+    environment_seconds: float
+    update_seconds: float
+    """Seconds in the agent: act, observe and update."""
+    evaluation_seconds: float
+    losses: dict[str, float]
+    """Mean of what ``update`` reported."""
