@@ -140,9 +140,7 @@ def convert(cls: type[_C], data: dict[str, Any], where: str) -> _C:
         raise CardError(f"{where}: {error}") from None
 
 
-def _load(
-    cls: type[_C], kind: str, folder: str, name: str, relative_to: Path | None = None
-) -> _C:
+def _load(cls: type[_C], kind: str, folder: str, name: str, relative_to: Path | None = None) -> _C:
     if _is_path(name):
         path = (relative_to or Path()) / name
         if not path.is_file():

@@ -22,6 +22,10 @@ class AgentError(LegionBenchError):
     """An agent does not keep to its interface."""
 
 
+class RenderError(LegionBenchError):
+    """A picture cannot be made."""
+
+
 class MetricError(LegionBenchError):
     """An evaluation log does not define what was asked of it."""
 

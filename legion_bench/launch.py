@@ -7,6 +7,7 @@ from pathlib import Path
 
 from legion_bench import agents, cards, threads
 from legion_bench.cards import AgentCard, ProtocolCard, StreamCard
+from legion_bench.errors import CardError
 from legion_bench.protocols.runner import Watch, train
 from legion_bench.results import provenance
 from legion_bench.results.store import Manifest, RunFolder, check_free, clear, now
@@ -38,7 +39,7 @@ def run(
     """
     threads.pin()
     if not 0 <= seed < MAX_SEED:
-        raise cards.CardError(f"seed must be in [0, {MAX_SEED}), got {seed}")
+        raise CardError(f"seed must be in [0, {MAX_SEED}), got {seed}")
     protocol_card, stream = cards.load_protocol(protocol)
     agent_card = agents.resolve(agent)
     path = out or default_folder(protocol_card, agent_card, seed)

@@ -14,6 +14,7 @@ import msgspec
 import numpy as np
 import torch
 from gymnasium import spaces
+from numpy.random import mtrand
 from numpy.typing import NDArray
 from stable_baselines3 import SAC
 from stable_baselines3.common.logger import Logger
@@ -111,8 +112,7 @@ class Sb3Agent:
         with self._rng:
             model.train(gradient_steps=model.gradient_steps, batch_size=model.batch_size)
         reported = {
-            name.removeprefix("train/"): float(value)
-            for name, value in model.logger.name_to_value.items()
+            name.removeprefix("train/"): float(value) for name, value in model.logger.name_to_value.items()
         }
         model.logger.name_to_value.clear()
         return reported
@@ -147,6 +147,7 @@ class Sb3Agent:
             model.critic.load_state_dict(fresh.critic.state_dict())
             model.critic_target.load_state_dict(fresh.critic_target.state_dict())
         if "temperature" in parts and model.log_ent_coef is not None:
+            assert fresh.log_ent_coef is not None
             with torch.no_grad():
                 model.log_ent_coef.copy_(fresh.log_ent_coef)
         if "optimizer" in parts:
@@ -154,7 +155,7 @@ class Sb3Agent:
                 old.load_state_dict(new.state_dict())
 
 
-class _Spaces(gymnasium.Env[NDArray[np.float32], Actions]):
+class _Spaces(gymnasium.Env[Any, Any]):
     """What SB3 reads of an environment; it is never stepped."""
 
     def __init__(self, setup: AgentSetup) -> None:
@@ -172,11 +173,12 @@ class _GlobalRng:
     """
 
     def __init__(self) -> None:
-        self._inner = self._outer = _global_states()
+        # MT19937, because SB3 seeds through the legacy numpy.random.seed.
+        self._numpy: np.random.BitGenerator = np.random.MT19937()
+        self._torch = torch.get_rng_state()
 
     def __enter__(self) -> None:
-        self._outer = _global_states()
-        _set_global_states(self._inner)
+        self._swap()
 
     def __exit__(
         self,
@@ -184,17 +186,14 @@ class _GlobalRng:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._inner = _global_states()
-        _set_global_states(self._outer)
+        self._swap()
 
-
-def _global_states() -> tuple[Any, torch.Tensor]:
-    return np.random.get_state(), torch.get_rng_state()
-
-
-def _set_global_states(states: tuple[Any, torch.Tensor]) -> None:
-    np.random.set_state(states[0])
-    torch.set_rng_state(states[1])
+    def _swap(self) -> None:
+        """Exchange our states with the global ones; exchanging again restores both."""
+        numpy_state, torch_state = mtrand.get_bit_generator(), torch.get_rng_state()
+        mtrand.set_bit_generator(self._numpy)
+        torch.set_rng_state(self._torch)
+        self._numpy, self._torch = numpy_state, torch_state
 
 
 def _optimizers(model: SAC) -> list[torch.optim.Optimizer]:

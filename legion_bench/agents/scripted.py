@@ -7,6 +7,8 @@ opening, which is estimated from what the policy itself has been commanding.
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 from metaworld import policies
 from metaworld.policies.policy import Policy
@@ -32,7 +34,7 @@ class ScriptedAgent:
             CardError: Meta-World has no policy of that name.
         """
         self._policies = {task.index: _policy(task.name) for task in setup.tasks}
-        self._closing: dict[tuple[int, int], int] = {}
+        self._closing: dict[tuple[int, int, bool], int] = {}
 
     def begin_task(self, task: TaskInfo) -> None:
         """Nothing to prepare."""
@@ -60,7 +62,10 @@ class ScriptedAgent:
         full[_PLACES] = observation
         closing = self._closing.get(gripper, 0)
         full[_GRIPPER] = _CLOSED if closing >= _CLOSING_STEPS else _OPEN
-        action = np.asarray(self._policies[task].get_action(full), dtype=np.float64)
+        with warnings.catch_warnings():
+            # The policies warn that what they return is clipped, which we know and do.
+            warnings.filterwarnings("ignore", message="Constant")
+            action = np.asarray(self._policies[task].get_action(full), dtype=np.float64)
         # A new episode begins with the hand away from its object, hence not closing.
         self._closing[gripper] = closing + 1 if action[3] >= 1.0 else 0
         return action

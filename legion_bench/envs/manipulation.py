@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any, Literal
 
 import gymnasium
 import numpy as np
@@ -14,11 +14,13 @@ from legion_bench.cards import Placement, Robot, load_task
 from legion_bench.envs.metaworld import HAND_HIGH, HAND_LOW, RENDER_FPS, Scene
 from legion_bench.types import Actions, Floats
 
+RenderMode = Literal["rgb_array"]
+
 # LEGION's twelve values, by their place in Meta-World's thirty-nine.
 LEGION_12 = np.array([0, 1, 2, 4, 5, 6, 11, 12, 13, 36, 37, 38])
 
 
-class ManipulationEnv(gymnasium.Env[Floats, Actions]):
+class ManipulationEnv(gymnasium.Env[Any, Any]):
     """One Meta-World manipulation task on the KUKA LBR iiwa 7 R800.
 
     ## Description
@@ -78,7 +80,7 @@ class ManipulationEnv(gymnasium.Env[Floats, Actions]):
     * v0: first release; Meta-World 3.1.1, MuJoCo 3.3.0.
     """
 
-    metadata: ClassVar[dict[str, Any]] = {"render_modes": ["rgb_array"], "render_fps": RENDER_FPS}
+    metadata = {"render_modes": ["rgb_array"], "render_fps": RENDER_FPS}
 
     def __init__(
         self,
@@ -86,7 +88,7 @@ class ManipulationEnv(gymnasium.Env[Floats, Actions]):
         robot: Robot = "kuka",
         horizon: int = 150,
         placement: Placement = "fixed",
-        render_mode: str | None = None,
+        render_mode: RenderMode | None = None,
         render_size: int = 480,
     ) -> None:
         """Build the environment.
@@ -140,7 +142,7 @@ class ManipulationEnv(gymnasium.Env[Floats, Actions]):
         truncated = self._steps == self.horizon
         return observation[LEGION_12], reward, False, truncated, self._info() | info
 
-    def render(self) -> NDArray[np.uint8] | None:  # type: ignore[override]
+    def render(self) -> NDArray[np.uint8] | None:
         """Return a frame [render_size, render_size, 3], or None without a render mode."""
         return None if self.render_mode is None else self._scene.render()
 

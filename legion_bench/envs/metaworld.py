@@ -15,7 +15,7 @@ from typing import Any
 import mujoco
 import numpy as np
 from metaworld.env_dict import ALL_V3_ENVIRONMENTS
-from metaworld.sawyer_xyz_env import SawyerXYZEnv
+from metaworld.sawyer_xyz_env import RenderMode, SawyerXYZEnv
 from numpy.typing import NDArray
 
 from legion_bench import catalogue
@@ -31,7 +31,7 @@ HAND_HIGH = SawyerXYZEnv._HAND_SPACE.high
 class Scene:
     """One Meta-World task on one robot, goal visible, without a horizon of its own."""
 
-    def __init__(self, name: str, robot: str, render_mode: str | None = None, size: int = 480) -> None:
+    def __init__(self, name: str, robot: str, render_mode: RenderMode | None = None, size: int = 480) -> None:
         """Compile the scene.
 
         Args:
@@ -71,12 +71,12 @@ class Scene:
 
     def render(self) -> NDArray[np.uint8]:
         """Return a frame [size, size, 3]."""
-        frame: NDArray[np.uint8] = self._task.render()
+        frame: NDArray[np.uint8] = self._task.render()  # type: ignore[no-untyped-call]
         return frame
 
     def close(self) -> None:
         """Free the renderer."""
-        self._task.close()
+        self._task.close()  # type: ignore[no-untyped-call]
 
 
 @cache

@@ -60,7 +60,7 @@ def swap_arm(scene: ET.Element, robot: ET.Element, flange: str) -> ET.Element:
     """
     scene = copy.deepcopy(scene)
     robot = copy.deepcopy(robot)
-    base = _find(scene, f".//body[@name='base']")
+    base = _find(scene, ".//body[@name='base']")
     gripper = _find(base, f".//body[@name='{GRIPPER}']")
     for link in SAWYER_LINKS:
         base.remove(_find(base, f"body[@name='{link}']"))

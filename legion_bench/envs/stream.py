@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any
 
 import gymnasium
 import numpy as np
@@ -10,12 +10,12 @@ from gymnasium.error import ResetNeeded
 from numpy.typing import ArrayLike, NDArray
 
 from legion_bench.cards import StreamCard, load_stream
-from legion_bench.envs.manipulation import ManipulationEnv, action_space, observation_space
+from legion_bench.envs.manipulation import ManipulationEnv, RenderMode, action_space, observation_space
 from legion_bench.seeding import MAX_SEED, derive
-from legion_bench.types import Actions, Floats
+from legion_bench.types import Floats
 
 
-class StreamEnv(gymnasium.Env[Floats, Actions]):
+class StreamEnv(gymnasium.Env[Any, Any]):
     """Tasks one after another, each for its budget of environment steps.
 
     When a visit's budget is used up, the episode is truncated, and the next reset
@@ -39,10 +39,10 @@ class StreamEnv(gymnasium.Env[Floats, Actions]):
     * v0: first release.
     """
 
-    metadata: ClassVar[dict[str, Any]] = ManipulationEnv.metadata
+    metadata = ManipulationEnv.metadata
 
     def __init__(
-        self, stream: str | StreamCard, render_mode: str | None = None, render_size: int = 480
+        self, stream: str | StreamCard, render_mode: RenderMode | None = None, render_size: int = 480
     ) -> None:
         """Build the environment; scenes are compiled when their task comes up."""
         self.card = load_stream(stream) if isinstance(stream, str) else stream
@@ -79,7 +79,7 @@ class StreamEnv(gymnasium.Env[Floats, Actions]):
         self._episode_over = terminated or truncated
         return observation, reward, terminated, truncated, info | self._info()
 
-    def render(self) -> NDArray[np.uint8] | None:  # type: ignore[override]
+    def render(self) -> NDArray[np.uint8] | None:
         """Return a frame of the current task."""
         return self._env().render()
 
@@ -123,12 +123,10 @@ class StreamEnv(gymnasium.Env[Floats, Actions]):
 
 
 def task_env(
-    stream: StreamCard, task: str, render_mode: str | None = None, render_size: int = 480
+    stream: StreamCard, task: str, render_mode: RenderMode | None = None, render_size: int = 480
 ) -> ManipulationEnv:
     """Return a task's environment with the options of a stream."""
-    return ManipulationEnv(
-        task, stream.robot, stream.horizon, stream.placement, render_mode, render_size
-    )
+    return ManipulationEnv(task, stream.robot, stream.horizon, stream.placement, render_mode, render_size)
 
 
 def task_seed(stream_seed: int, task: str) -> int:

@@ -1,0 +1,1 @@
+"""Protocols: the schedule, the one training loop, and evaluation."""

@@ -1,0 +1,1 @@
+"""Results: run folders and what they depend on."""

@@ -69,8 +69,11 @@ class Run:
 
 
 class RunFolder:
-    """A run folder being written. Use as a context manager: it closes the logs and
-    leaves ``finished``, ``interrupted`` (Ctrl-C) or ``failed`` in ``run.json``."""
+    """A run folder being written.
+
+    Use as a context manager: it closes the logs and leaves ``finished``,
+    ``interrupted`` (Ctrl-C) or ``failed`` in ``run.json``.
+    """
 
     def __init__(self, path: Path, manifest: Manifest) -> None:
         """Create ``path`` and its files; see :func:`check_free` for what may be there."""

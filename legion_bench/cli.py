@@ -1,0 +1,185 @@
+"""The command line: wires everything, holds no logic."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from legion_bench import __version__, threads
+from legion_bench.errors import LegionBenchError
+
+threads.pin()  # before NumPy and torch load
+
+app = typer.Typer(
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
+    help="Continual reinforcement learning on KUKA Meta-World streams.",
+)
+out = Console()
+err = Console(stderr=True)
+
+Runs = Annotated[list[Path], typer.Argument(help="Run folders, or folders that hold some.")]
+
+
+def _example(*lines: str) -> str:
+    return "**Examples**\n\n" + "\n\n".join(f"`{line}`" for line in lines)
+
+
+@app.command("list", epilog=_example("legion-bench list", "legion-bench list agents"))
+def list_(
+    kind: Annotated[str, typer.Argument(help="tasks, streams, agents, protocols or all.")] = "all",
+) -> None:
+    """List the tasks, streams, agents and protocols there are."""
+    from legion_bench import listing
+
+    for title, rows in listing.tables(kind).items():
+        table = Table(title=title, title_justify="left", box=None, padding=(0, 2))
+        *short, long = rows[0]
+        for column in short:
+            table.add_column(column, no_wrap=True)
+        table.add_column(long)
+        for row in rows:
+            table.add_row(*row.values())
+        out.print(table, "")
+
+
+@app.command(
+    epilog=_example(
+        "legion-bench run --protocol smoke --agent sac-finetune",
+        "legion-bench run --protocol smoke --agent my_package.agents:MyAgent --seed 3",
+        "legion-bench run --protocol ./mine.toml --agent ./my-agent.toml --out runs/try",
+    )
+)
+def run(
+    protocol: Annotated[str, typer.Option(help="Protocol card: a name or a path.")],
+    agent: Annotated[str, typer.Option(help="Agent card, entry point, or package.module:Class.")],
+    seed: Annotated[int, typer.Option(help="Seed of placements and agent.")] = 0,
+    out_: Annotated[
+        Path | None, typer.Option("--out", help="Run folder. [default: runs/PROTOCOL/AGENT/seed-SEED]")
+    ] = None,
+    overwrite: Annotated[bool, typer.Option(help="Delete a run that is already there.")] = False,
+) -> None:
+    """Train one agent under one protocol with one seed."""
+    from legion_bench import launch
+    from legion_bench.progress import Progress
+
+    if overwrite:
+        err.print("[yellow]--overwrite: a run that is already there will be deleted[/]")
+    with Progress(err, protocol) as progress:
+        path = launch.run(protocol, agent, seed, out_, overwrite=overwrite, watch=progress)
+    out.print(f"Run written to {path}", soft_wrap=True)
+    out.print(f"See it with: legion-bench report {path} --out report", soft_wrap=True)
+
+
+@app.command(
+    epilog=_example(
+        "legion-bench report runs --out report",
+        "legion-bench report runs/smoke/sac-finetune runs/smoke/sac-reset --out report",
+    )
+)
+def report(
+    runs: Runs,
+    out_: Annotated[Path, typer.Option("--out", help="Folder to write to.")] = Path("report"),
+) -> None:
+    """Write tables, figures and one self-contained index.html."""
+    from legion_bench.reports.build import build_report
+    from legion_bench.results.store import find_runs, read_run
+
+    index = build_report([read_run(path) for path in find_runs(runs)], out_)
+    out.print(f"Report written to {index}", soft_wrap=True)
+
+
+@app.command(
+    epilog=_example("legion-bench metrics runs/smoke/sac-finetune/seed-0", "legion-bench metrics runs --json")
+)
+def metrics(
+    runs: Runs,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object per run and line.")] = False,
+) -> None:
+    """Print every metric of every run."""
+    from legion_bench import metrics as library
+    from legion_bench.results.store import find_runs, read_run
+
+    for path in find_runs(runs):
+        run = read_run(path)
+        for warning in run.warnings:
+            err.print(f"[yellow]{warning}[/]", soft_wrap=True)
+        values = library.compute(
+            run.evaluations, run.manifest.stream.tasks, run.manifest.stream.steps_per_task
+        )
+        if as_json:
+            numbers = {name: metric.value for name, metric in values.items()}
+            typer.echo(json.dumps({"run": str(path), "metrics": numbers}))
+            continue
+        table = Table(title=str(path), title_justify="left", box=None, padding=(0, 2))
+        for name, metric in values.items():
+            table.add_row(name, "–" if metric.value is None else f"{metric.value:.4f}", metric.reason or "")
+        out.print(table, "")
+
+
+@app.command(
+    epilog=_example(
+        "legion-bench render --agent scripted --task pick-place --out pick-place.gif",
+        "legion-bench render --task door-open --out door.png --size 1024",
+    )
+)
+def render(
+    out_: Annotated[Path, typer.Option("--out", help="A .gif or .mp4 of one episode, or a .png frame.")],
+    task: Annotated[str, typer.Option(help="Task card.")] = "reach",
+    agent: Annotated[str, typer.Option(help="Agent, as it is before training.")] = "scripted",
+    seed: Annotated[int, typer.Option(help="Seed of placement and agent.")] = 0,
+    size: Annotated[int, typer.Option(help="Height and width in pixels.", min=16, max=4096)] = 480,
+) -> None:
+    """Make a picture or a film of an episode."""
+    from legion_bench.render import render as make
+
+    out.print(f"Written to {make(agent, task, out_, seed, size)}", soft_wrap=True)
+
+
+@app.command(epilog=_example("legion-bench doctor"))
+def doctor() -> None:
+    """Check dependencies, physics, rendering, bnpy and threads; say how to fix them."""
+    from legion_bench.doctor import check_all
+
+    broken = False
+    for check in check_all():
+        mark = "[green]ok  [/]" if check.ok else "[yellow]miss[/]" if check.optional else "[red]FAIL[/]"
+        out.print(f"{mark} {check.name}: {check.found}", soft_wrap=True, highlight=False)
+        if not check.ok:
+            out.print(f"     fix: {check.fix}", soft_wrap=True, highlight=False, markup=False)
+        broken = broken or not (check.ok or check.optional)
+    raise typer.Exit(1 if broken else 0)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        out.print(f"legion-bench {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _main(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    pass
+
+
+def main() -> Any:
+    """Run the command line; a user's mistake is one line on standard error."""
+    try:
+        app()
+    except LegionBenchError as error:
+        err.print(f"[red]error:[/] {error}", soft_wrap=True)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        err.print("[yellow]interrupted; what was measured so far is kept[/]")
+        sys.exit(130)
