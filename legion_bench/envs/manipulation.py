@@ -80,7 +80,7 @@ class ManipulationEnv(gymnasium.Env[Any, Any]):
     * v0: first release; Meta-World 3.1.1, MuJoCo 3.3.0.
     """
 
-    metadata = {"render_modes": ["rgb_array"], "render_fps": RENDER_FPS}
+    metadata = {"render_modes": ["rgb_array"], "render_fps": RENDER_FPS}  # noqa: RUF012
 
     def __init__(
         self,

@@ -48,11 +48,12 @@ class StreamEnv(gymnasium.Env[Any, Any]):
         self.card = load_stream(stream) if isinstance(stream, str) else stream
         self.visits = self.card.visits()
         self.render_mode = render_mode
-        self.render_size = render_size
+        self._rendering = (render_mode, render_size)
         self.observation_space = observation_space()
         self.action_space = action_space()
         self._envs: dict[str, ManipulationEnv] = {}
         self._seed: int | None = None
+        self._position, self._steps = 0, 0
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
@@ -100,7 +101,7 @@ class StreamEnv(gymnasium.Env[Any, Any]):
     def _env(self) -> ManipulationEnv:
         name = self.visits[self._position].name
         if name not in self._envs:
-            self._envs[name] = task_env(self.card, name, self.render_mode, self.render_size)
+            self._envs[name] = task_env(self.card, name, *self._rendering)
         return self._envs[name]
 
     def _task_seed(self) -> int | None:
