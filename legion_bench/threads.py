@@ -9,6 +9,8 @@ from __future__ import annotations
 import os
 import sys
 
+from threadpoolctl import threadpool_limits
+
 _DEFAULTS = {
     "OMP_NUM_THREADS": "1",
     "MKL_NUM_THREADS": "1",
@@ -19,11 +21,13 @@ _DEFAULTS = {
 
 
 def pin() -> None:
-    """Set what the environment leaves open; works best before NumPy and torch load."""
+    """Set what the environment leaves open, in libraries still to load and in loaded ones."""
     for name, value in _DEFAULTS.items():
         os.environ.setdefault(name, value)
+    count = int(os.environ["OMP_NUM_THREADS"])
+    threadpool_limits(count)
     if "torch" in sys.modules:
-        sys.modules["torch"].set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
+        sys.modules["torch"].set_num_threads(count)
 
 
 def describe() -> dict[str, str | int | None]:

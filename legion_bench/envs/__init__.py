@@ -10,7 +10,7 @@ ROBOTS = ("kuka",)
 
 
 def register_all() -> None:
-    """Register every task on every robot, and every stream (Gymnasium calls this)."""
+    """Register every task on every robot, and every stream."""
     for robot in ROBOTS:
         for task in catalogue.names("envs/tasks"):
             register(
