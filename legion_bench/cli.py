@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from legion_bench import __version__, threads
@@ -104,22 +105,19 @@ def metrics(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object per run and line.")] = False,
 ) -> None:
     """Print every metric of every run."""
-    from legion_bench import metrics as library
+    from legion_bench.reports.measured import measure
     from legion_bench.results.store import find_runs, read_run
 
     for path in find_runs(runs):
-        run = read_run(path)
+        run = measure(read_run(path))
         for warning in run.warnings:
-            err.print(f"[yellow]{warning}[/]", soft_wrap=True)
-        values = library.compute(
-            run.evaluations, run.manifest.stream.tasks, run.manifest.stream.steps_per_task
-        )
+            err.print(f"[yellow]warning:[/] {escape(warning)}", soft_wrap=True)
         if as_json:
-            numbers = {name: metric.value for name, metric in values.items()}
+            numbers = {name: metric.value for name, metric in run.metrics.items()}
             typer.echo(json.dumps({"run": str(path), "metrics": numbers}))
             continue
         table = Table(title=str(path), title_justify="left", box=None, padding=(0, 2))
-        for name, metric in values.items():
+        for name, metric in run.metrics.items():
             table.add_row(name, "–" if metric.value is None else f"{metric.value:.4f}", metric.reason or "")
         out.print(table, "")
 
@@ -178,7 +176,7 @@ def main() -> Any:
     try:
         app()
     except LegionBenchError as error:
-        err.print(f"[red]error:[/] {error}", soft_wrap=True)
+        err.print(f"[red]error:[/] {escape(str(error))}", soft_wrap=True)
         sys.exit(2)
     except KeyboardInterrupt:
         err.print("[yellow]interrupted; what was measured so far is kept[/]")

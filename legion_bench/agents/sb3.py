@@ -29,7 +29,6 @@ _OURS = {
     "policy": "it is always MlpPolicy",
     "env": "the runner owns the environment",
     "seed": "it comes from the run",
-    "train_freq": "the runner asks for an update after every step",
     "verbose": "progress goes to training.jsonl",
     "tensorboard_log": "progress goes to training.jsonl",
     "_init_setup_model": "it is internal to SB3",
@@ -45,8 +44,8 @@ class Sb3Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     options: dict[str, Any] = {}
     """Keyword arguments of the algorithm's class, under SB3's own names. Two mean a
     little more here: ``learning_starts`` counts environment steps of each visit
-    (uniform random actions, no updates), and ``gradient_steps`` is the
-    update-to-data ratio."""
+    (uniform random actions, no updates), and ``train_freq`` is a whole number of
+    environment steps, after which ``gradient_steps`` updates follow."""
     reset: tuple[Part, ...] = ()
     """What starts afresh with each visit after the first."""
     observation_scale: float = 1.0
@@ -75,6 +74,7 @@ class Sb3Agent:
         with self._rng:
             self._model = self._build(setup.seed)
         self._exploration = np.random.default_rng(derive(setup.seed, "exploration"))
+        self._train_every: int = self.config.options.get("train_freq", 1)
         self._visit_steps = 0
 
     def begin_task(self, task: TaskInfo) -> None:
@@ -105,9 +105,9 @@ class Sb3Agent:
         )
 
     def update(self) -> Metrics:
-        """Take the card's gradient steps, once the visit's random steps are over."""
+        """Take the card's gradient steps when they are due, after the visit's random steps."""
         model = self._model
-        if self._visit_steps <= model.learning_starts:
+        if self._visit_steps <= model.learning_starts or self._visit_steps % self._train_every:
             return {}
         with self._rng:
             model.train(gradient_steps=model.gradient_steps, batch_size=model.batch_size)
@@ -216,4 +216,7 @@ def _config(parameters: dict[str, Any]) -> Sb3Config:
             raise CardError(f"parameters.options: {key!r} cannot be set: {_OURS[key]}")
         if key not in accepted:
             raise CardError(f"parameters.options: {unknown(f'{config.algorithm} option', key, accepted)}")
+    every = config.options.get("train_freq", 1)
+    if not isinstance(every, int) or every < 1:
+        raise CardError(f"parameters.options: train_freq must be a whole number of steps, got {every!r}")
     return config

@@ -1,0 +1,1 @@
+"""Reports: run folders in; tables, figures and one HTML page out."""

@@ -1,0 +1,127 @@
+"""Runs in, a folder with tables, figures and one HTML page out."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+from pathlib import Path
+
+import pandas as pd
+
+from legion_bench.errors import RunError
+from legion_bench.reports import figures, tables
+from legion_bench.reports.cautions import cautions
+from legion_bench.reports.frames import curves_frame, matrix_frame, runs_frame, summary_frame
+from legion_bench.reports.html import Image, Section, render
+from legion_bench.reports.measured import Measured, measure_all
+from legion_bench.reports.pictures import pictures
+from legion_bench.results.store import Run
+
+
+def build_report(runs: Sequence[Run], out: Path) -> Path:
+    """Write a report on runs of any protocols and agents, finished or not.
+
+    It holds ``index.html`` (which needs no other file), ``tables/*.csv`` with every
+    digit, ``tables/*.md`` to read, and ``figures/*.png`` and ``*.pdf``. Equal runs
+    give equal files. Files of an earlier report in ``out`` are replaced by those of
+    the same name.
+
+    Args:
+        runs: at least one run.
+        out: the report's folder; created if need be.
+
+    Returns:
+        The path of ``index.html``.
+
+    Raises:
+        RunError: there are no runs.
+    """
+    if not runs:
+        raise RunError("there are no runs to report")
+    for folder in ("tables", "figures"):
+        (out / folder).mkdir(parents=True, exist_ok=True)
+    measured = measure_all(runs)
+    each = runs_frame(measured)
+    summary = summary_frame(each)
+    downloads = {
+        "summary.csv": tables.csv(summary),
+        "runs.csv": tables.csv(each),
+    }
+    for name, text in downloads.items():
+        _write(out / "tables" / name, text)
+    _write(out / "tables" / "curves.csv", tables.csv(curves_frame(measured)))
+    _write(out / "tables" / "summary.md", tables.markdown(tables.summary_table(summary)))
+    _write(out / "tables" / "runs.md", tables.markdown(tables.runs_table(each)))
+    _write_matrices(measured, out / "tables")
+    page = render(list(_sections(measured, each, summary, out)), cautions(measured), downloads)
+    index = out / "index.html"
+    _write(index, page)
+    return index
+
+
+def safe_name(*words: str) -> str:
+    """Return a file name, without suffix, that is stable and safe on every system.
+
+    Words of a–z, 0–9, ``-`` and ``_`` stand as they are. Others lose what is not
+    allowed and gain a hash, so that different words never share a name.
+    """
+    return "--".join(_safe(word) for word in words)
+
+
+def _safe(word: str) -> str:
+    if re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,59}", word) and "--" not in word:
+        return word
+    kept = re.sub(r"[^a-z0-9_]+", "-", word.lower()).strip("-")[:40]
+    digest = hashlib.sha256(word.encode()).hexdigest()[:8]
+    return f"{kept}-{digest}" if kept else digest
+
+
+def _write_matrices(runs: Sequence[Measured], folder: Path) -> None:
+    identities = Counter((run.protocol, run.agent, run.run.manifest.seed) for run in runs)
+    for run in runs:
+        if run.performance is None:
+            continue
+        tasks, seed = run.performance.tasks, run.run.manifest.seed
+        repeated = identities[run.protocol, run.agent, seed] > 1
+        extra = (run.folder,) if repeated else ()
+        stem = safe_name("success-matrix", run.protocol, run.agent, f"seed{seed}", *extra)
+        matrix = matrix_frame(run)
+        visits = [tables.visit(position, tasks) for position in range(-1, run.performance.trained)]
+        matrix = matrix.set_axis(visits, axis="columns")
+        _write(folder / f"{stem}.csv", tables.csv(matrix.reset_index()))
+        _write(folder / f"{stem}.md", tables.markdown(tables.matrix_table(matrix)))
+
+
+def _sections(
+    measured: Sequence[Measured], each: pd.DataFrame, summary: pd.DataFrame, out: Path
+) -> Iterator[Section]:
+    styles = figures.agent_styles(sorted({run.agent for run in measured}))
+    for protocol, group in groupby(measured, key=lambda run: run.protocol):
+        members = tuple(group)
+        images = []
+        for picture in pictures(members, styles):
+            stem = out / "figures" / safe_name(*picture.words)
+            figures.save(picture.figure, stem)
+            images.append(
+                Image(
+                    png=stem.with_name(f"{stem.name}.png").read_bytes(),
+                    width=round(picture.figure.get_figwidth() * 96),
+                    caption=picture.caption,
+                    alt=picture.alt,
+                    file=f"figures/{stem.name}.pdf",
+                )
+            )
+        yield Section(
+            protocol=protocol,
+            runs=members,
+            summary=summary[summary["protocol"] == protocol],
+            table=each[each["protocol"] == protocol],
+            images=tuple(images),
+        )
+
+
+def _write(path: Path, text: str) -> None:
+    path.write_text(text, encoding="utf-8", newline="\n")

@@ -1,0 +1,132 @@
+"""Runs with their metrics, named as a report names them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import msgspec
+
+from legion_bench.errors import MetricError
+from legion_bench.metrics import METRICS, MetricValue, Performance, success_rates, values
+from legion_bench.results.store import Run
+from legion_bench.types import EvaluationRecord
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A run, what it achieved, and what it is called in a report."""
+
+    run: Run
+    folder: str
+    """The run's folder, relative to the one that holds all runs of the report."""
+    protocol: str
+    """The protocol card's name; numbered where cards of that name differ."""
+    agent: str
+    """The agent card's name; numbered where cards of that name differ."""
+    performance: Performance | None
+    """None where the log cannot be used; the warnings say why."""
+    metrics: Mapping[str, MetricValue]
+    """Every metric of :data:`legion_bench.metrics.METRICS`, by name."""
+    warnings: tuple[str, ...]
+    """What is wrong with the logs, in words; each begins with the folder."""
+
+    @property
+    def steps(self) -> int:
+        """Environment steps trained, as far as the logs tell."""
+        last = [log[-1].step for log in (self.run.evaluations, self.run.training) if log]
+        return max(last, default=0)
+
+    @property
+    def complete(self) -> bool:
+        """Whether every task was trained and evaluated to its end."""
+        return self.performance is not None and self.performance.trained == len(self.performance.tasks)
+
+
+def measure(run: Run) -> Measured:
+    """Return one run with its metrics; a log that cannot be used is a warning."""
+    folder = run.path.name
+    warnings = [warning.replace(str(run.path), folder) for warning in run.warnings]
+    evaluations = _whole_evaluations(run)
+    if len(evaluations) < len(run.evaluations):
+        step = run.evaluations[-1].step
+        warnings.append(f"{folder}: the last evaluation, at step {step}, is incomplete and is left out")
+    stream = run.manifest.stream
+    performance = None
+    try:
+        performance = success_rates(evaluations, stream.tasks, stream.steps_per_task)
+        metrics = values(performance)
+    except MetricError as error:
+        warnings.append(f"{folder}: {error}")
+        metrics = dict.fromkeys(METRICS, MetricValue(None, str(error)))
+    return Measured(
+        run=run,
+        folder=folder,
+        protocol=run.manifest.protocol.name,
+        agent=run.manifest.agent.name,
+        performance=performance,
+        metrics=metrics,
+        warnings=tuple(warnings),
+    )
+
+
+def measure_all(runs: Sequence[Run]) -> tuple[Measured, ...]:
+    """Return runs with their metrics, sorted by protocol, agent and seed.
+
+    Runs whose cards share a name but not their contents are never taken for the
+    same: “sac” becomes “sac #1” and “sac #2”.
+    """
+    runs = sorted(runs, key=lambda run: run.path)
+    manifests = [run.manifest for run in runs]
+    protocols = _labels([(m.protocol.name, (m.protocol, m.stream, m.tasks)) for m in manifests])
+    agents = _labels([(m.agent.name, m.agent) for m in manifests])
+    paths = [run.path.absolute() for run in runs]
+    root = os.path.commonpath([path.parent for path in paths]) if paths else ""
+    folders = [path.relative_to(root).as_posix() for path in paths]
+    named = [
+        replace(
+            (found := measure(run)),
+            folder=folder,
+            protocol=protocol,
+            agent=agent,
+            warnings=tuple(folder + warning.removeprefix(found.folder) for warning in found.warnings),
+        )
+        for run, folder, protocol, agent in zip(runs, folders, protocols, agents, strict=True)
+    ]
+    return tuple(sorted(named, key=lambda run: (run.protocol, run.agent, run.run.manifest.seed)))
+
+
+def to_average(runs: Sequence[Measured]) -> tuple[Measured, ...]:
+    """Return the runs that stand for their agent in a figure.
+
+    These are its complete ones, or all that have a usable log where none is complete.
+    """
+    complete = {run.agent for run in runs if run.complete}
+    return tuple(
+        run for run in runs if run.complete or (run.performance is not None and run.agent not in complete)
+    )
+
+
+def _whole_evaluations(run: Run) -> tuple[EvaluationRecord, ...]:
+    """Leave out the last evaluation if the run was stopped while writing it."""
+    if not run.evaluations:
+        return ()
+    step = run.evaluations[-1].step
+    last = sum(record.step == step for record in run.evaluations)
+    expected = len(run.manifest.tasks) * run.manifest.protocol.evaluation_episodes
+    return run.evaluations if last >= expected else run.evaluations[:-last]
+
+
+def _labels(cards: Sequence[tuple[str, object]]) -> list[str]:
+    """Return each card's name, with a number where several contents share it."""
+    contents = [msgspec.json.encode(content, order="sorted") for _, content in cards]
+    variants: dict[str, list[bytes]] = {}
+    for (name, _), content in zip(cards, contents, strict=True):
+        known = variants.setdefault(name, [])
+        if content not in known:
+            known.append(content)
+    return [
+        name if len(variants[name]) == 1 else f"{name} #{variants[name].index(content) + 1}"
+        for (name, _), content in zip(cards, contents, strict=True)
+    ]

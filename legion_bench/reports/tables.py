@@ -1,0 +1,107 @@
+"""Tables for reading and for further work: DataFrame in, text out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pandas as pd
+
+from legion_bench.metrics import METRICS
+
+MISSING = "–"
+"""What a table shows where there is no number."""
+
+
+def summary_table(summary: pd.DataFrame) -> pd.DataFrame:
+    """Return :func:`legion_bench.reports.frames.summary_frame`'s result as text to read."""
+    return pd.DataFrame(
+        {
+            "Protocol": summary["protocol"],
+            "Agent": summary["agent"],
+            "Seeds": [seeds(row) for _, row in summary.iterrows()],
+            **{
+                metric.title: [estimate(row, name) for _, row in summary.iterrows()]
+                for name, metric in METRICS.items()
+            },
+            "Environment steps": [steps(row) for _, row in summary.iterrows()],
+            "Status": summary["status"],
+        }
+    )
+
+
+def runs_table(runs: pd.DataFrame) -> pd.DataFrame:
+    """Return :func:`legion_bench.reports.frames.runs_frame`'s result as text to read."""
+    return pd.DataFrame(
+        {
+            "Protocol": runs["protocol"],
+            "Agent": runs["agent"],
+            "Seed": runs["seed"].map(str),
+            **{metric.title: runs[name].map(number) for name, metric in METRICS.items()},
+            "Environment steps": runs["environment_steps"].map("{:,}".format),
+            "Wall clock": runs["wall_clock"].map(duration),
+            "Status": runs["status"],
+            "Run": runs["run"],
+        }
+    )
+
+
+def matrix_table(matrix: pd.DataFrame) -> pd.DataFrame:
+    """Return a success matrix as text to read: tasks down, visits across."""
+    return matrix.map(number).reset_index(names="evaluated on")
+
+
+def visit(position: int, tasks: tuple[str, ...]) -> str:
+    """Return what a column of the success matrix is called: “before”, “1 reach”, …."""
+    return "before" if position < 0 else f"{position + 1} {tasks[position]}"
+
+
+def estimate(row: Mapping[str, float] | pd.Series, metric: str) -> str:
+    """Return “0.63 [0.55, 0.71]”, “0.63 [–]” for one seed, “–” where undefined."""
+    mean, low, high = (row[f"{metric}_{part}"] for part in ("mean", "low", "high"))
+    if pd.isna(mean):
+        return MISSING
+    interval = MISSING if pd.isna(low) else f"{number(low)}, {number(high)}"
+    return f"{number(mean)} [{interval}]"
+
+
+def seeds(row: pd.Series) -> str:
+    """Return “3”, or “2 of 3” where only some of the runs are complete."""
+    complete, runs = row["complete"], row["runs"]
+    return f"{runs}" if complete == runs else f"{complete} of {runs}"
+
+
+def steps(row: pd.Series) -> str:
+    """Return the environment steps of the runs, as a range where they differ."""
+    low, high = row["environment_steps_min"], row["environment_steps_max"]
+    return f"{low:,}" if low == high else f"{low:,}–{high:,}"
+
+
+def number(value: float) -> str:
+    """Return a rate with two decimals, and a minus sign only beside digits other than 0."""
+    return MISSING if pd.isna(value) else f"{value:z.2f}".replace("-", "−")
+
+
+def duration(seconds: float) -> str:
+    """Return a duration as “1:02:03” (hours, minutes, seconds)."""
+    if pd.isna(seconds):
+        return MISSING
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes // 60}:{minutes % 60:02}:{rest:02}"
+
+
+def csv(frame: pd.DataFrame) -> str:
+    """Return a frame as CSV with every digit of its numbers."""
+    return frame.to_csv(index=False, lineterminator="\n")
+
+
+def markdown(table: pd.DataFrame) -> str:
+    """Return a table of text as GitHub-flavoured Markdown."""
+    rows = [list(table.columns), ["---"] * len(table.columns), *table.to_numpy().tolist()]
+    return "".join(f"| {' | '.join(_escape(str(cell)) for cell in row)} |\n" for row in rows)
+
+
+def _escape(cell: str) -> str:
+    one_line = " ".join(cell.split())
+    for mark in "\\|`*<":
+        one_line = one_line.replace(mark, f"\\{mark}")
+    return one_line

@@ -1,0 +1,127 @@
+"""Real run folders with made-up results."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import pytest
+
+from legion_bench.cards import AgentCard, ProtocolCard, StreamCard, TaskCard
+from legion_bench.results.store import Manifest, Run, RunFolder, read_run
+from legion_bench.types import EvaluationRecord, TrainingRecord
+
+TASKS = ("reach", "push", "drawer-close")
+STEPS_PER_TASK = 1000
+MakeRun = Callable[..., Run]
+
+
+def manifest(
+    agent: str = "sac", seed: int = 0, protocol: str = "smoke", tasks: Sequence[str] = TASKS, **changes: Any
+) -> Manifest:
+    """Return a manifest; ``changes`` replaces any of its fields."""
+    made = Manifest(
+        status="running",
+        seed=seed,
+        protocol=ProtocolCard(
+            name=protocol, title="Smoke test", stream="three", evaluate_every=200, evaluation_episodes=4
+        ),
+        stream=StreamCard(
+            name="three",
+            title="Three easy tasks",
+            robot="kuka",
+            tasks=tuple(tasks),
+            steps_per_task=STEPS_PER_TASK,
+        ),
+        tasks=tuple(
+            TaskCard(name=task, scene=f"{task}-v3", instruction=f"Do {task}.")
+            for task in dict.fromkeys(tasks)
+        ),
+        agent=AgentCard(name=agent, title=f"The {agent} agent", entry_point=f"agents.{agent}:Agent"),
+        started="2025-01-02T03:04:05+00:00",
+        command=("legion-bench", "run"),
+        versions={"legion-bench": "0.1.0", "numpy": "2.4.0"},
+        git={"revision": "0123456789abcdef0123", "dirty": False},
+        hardware={"cpu": "Some CPU", "cores": 2},
+        threads={"torch": 1},
+    )
+    return msgspec.structs.replace(made, **changes)
+
+
+def write_run(path: Path, made: Manifest, skill: float = 0.9, stop_at: int | None = None) -> Run:
+    """Write a run folder and read it back.
+
+    Args:
+        path: the folder.
+        made: its manifest.
+        skill: success rate that a task reaches at its end; afterwards half is forgotten per visit.
+        stop_at: last environment step that is evaluated; the whole stream by default.
+    """
+    rng = np.random.default_rng(made.seed)
+    stop_at = made.stream.total_steps if stop_at is None else stop_at
+    with RunFolder(path, made) as folder:
+        folder.evaluated(_evaluation(made, 0, -1, skill, rng))
+        for step in range(made.protocol.evaluate_every, stop_at + 1, made.protocol.evaluate_every):
+            position = (step - 1) // made.stream.steps_per_task
+            folder.evaluated(_evaluation(made, step, position, skill, rng))
+            folder.trained(_progress(made, step, position))
+    return read_run(path)
+
+
+def _evaluation(
+    made: Manifest, step: int, position: int, skill: float, rng: np.random.Generator
+) -> list[EvaluationRecord]:
+    tasks = made.stream.tasks
+    records = []
+    for task in dict.fromkeys(tasks):
+        visits = [i for i, name in enumerate(tasks[: position + 1]) if name == task]
+        rate = 0.05
+        if visits:
+            since = step / made.stream.steps_per_task - visits[-1]
+            rate = skill * (since if since <= 1 else 0.5 ** (since - 1))
+        records += [
+            EvaluationRecord(
+                step=step,
+                stream_position=position,
+                task_position=tasks.index(task),
+                task=task,
+                presentation=len(visits),
+                episode=episode,
+                success=int(rng.random() < rate),
+                episode_return=float(rng.random()),
+                length=150,
+            )
+            for episode in range(made.protocol.evaluation_episodes)
+        ]
+    return records
+
+
+def _progress(made: Manifest, step: int, position: int) -> TrainingRecord:
+    return TrainingRecord(
+        step=step,
+        stream_position=position,
+        task=made.stream.tasks[position],
+        wall_clock=step / 10,
+        steps_per_second=10.0,
+        environment_seconds=1.0,
+        update_seconds=1.0,
+        evaluation_seconds=1.0,
+        losses={"critic": 0.5},
+    )
+
+
+@pytest.fixture
+def make_run(tmp_path: Path) -> MakeRun:
+    """Return a function that writes a run; keywords as of manifest() and write_run()."""
+
+    def make(
+        folder: str | None = None, *, skill: float = 0.9, stop_at: int | None = None, **card: Any
+    ) -> Run:
+        made = manifest(**card)
+        path = tmp_path / "runs" / (folder or f"{made.protocol.name}/{made.agent.name}/seed{made.seed}")
+        return write_run(path, made, skill, stop_at)
+
+    return make
