@@ -5,6 +5,7 @@ SB3 owns networks, replay buffer and losses; we own the loop and call its ``trai
 
 from __future__ import annotations
 
+import copy
 import inspect
 from types import TracebackType
 from typing import Any, Literal
@@ -48,8 +49,10 @@ class Sb3Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     environment steps, after which ``gradient_steps`` updates follow."""
     reset: tuple[Part, ...] = ()
     """What starts afresh with each visit after the first."""
+    observation_offset: tuple[float, ...] = ()
+    """Subtracted from observations, one number per value; empty for none."""
     observation_scale: float = 1.0
-    """Observations are multiplied by it; metres are small numbers for a network."""
+    """Observations are multiplied by it then; metres are small numbers for a network."""
     reward_scale: float = 1.0
     """Rewards are multiplied by it before they are stored."""
 
@@ -70,6 +73,7 @@ class Sb3Agent:
         """
         self.config = _config(parameters)
         self._setup = setup
+        self._offset = _offset(self.config, setup)
         self._rng = _GlobalRng()
         with self._rng:
             self._model = self._build(setup.seed)
@@ -121,11 +125,12 @@ class Sb3Agent:
         """Nothing to consolidate."""
 
     def _scaled(self, observations: Floats) -> NDArray[np.float32]:
-        return (observations * self.config.observation_scale).astype(np.float32)
+        return ((observations - self._offset) * self.config.observation_scale).astype(np.float32)
 
     def _build(self, seed: int) -> SAC:
         algorithm = ALGORITHMS[self.config.algorithm]
-        options = {"device": "cpu", **self.config.options}
+        # A copy: SB3 writes into policy_kwargs, and the card is part of the run's record.
+        options = {"device": "cpu", **copy.deepcopy(self.config.options)}
         try:
             model = algorithm("MlpPolicy", _Spaces(self._setup), seed=seed, **options)
         except (TypeError, ValueError, AssertionError) as error:
@@ -199,6 +204,14 @@ class _GlobalRng:
 def _optimizers(model: SAC) -> list[torch.optim.Optimizer]:
     temperature = [] if model.ent_coef_optimizer is None else [model.ent_coef_optimizer]
     return [model.actor.optimizer, model.critic.optimizer, *temperature]
+
+
+def _offset(config: Sb3Config, setup: AgentSetup) -> Floats:
+    (size,) = setup.observation_space.shape
+    offset = np.array(config.observation_offset or [0.0] * size)
+    if offset.shape != (size,):
+        raise CardError(f"parameters: observation_offset must hold {size} numbers, got {len(offset)}")
+    return offset
 
 
 def _config(parameters: dict[str, Any]) -> Sb3Config:
