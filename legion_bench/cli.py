@@ -72,7 +72,7 @@ def run(
     from legion_bench.progress import Progress
 
     if overwrite:
-        err.print("[yellow]--overwrite: a run that is already there will be deleted[/]")
+        err.print("[yellow]--overwrite: a run that is already in the folder will be deleted[/]")
     with Progress(err, protocol) as progress:
         path = launch.run(protocol, agent, seed, out_, overwrite=overwrite, watch=progress)
     out.print(f"Run written to {path}", soft_wrap=True)

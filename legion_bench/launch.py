@@ -80,7 +80,7 @@ def _manifest(protocol: ProtocolCard, stream: StreamCard, agent: AgentCard, seed
         tasks=tuple(cards.load_task(name) for name in dict.fromkeys(stream.tasks)),
         agent=agent,
         started=now(),
-        command=tuple(sys.argv),
+        command=(Path(sys.argv[0]).name, *sys.argv[1:]),
         versions=provenance.versions(),
         git=provenance.git(),
         hardware=provenance.hardware(),
