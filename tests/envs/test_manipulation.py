@@ -1,0 +1,182 @@
+"""The single-task environment, task by task."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gymnasium
+import numpy as np
+import pytest
+from gymnasium.error import ResetNeeded
+from gymnasium.utils.env_checker import check_env
+
+from legion_bench import catalogue
+from legion_bench.envs.manipulation import ManipulationEnv
+from legion_bench.errors import LegionBenchError
+
+TASKS = catalogue.names("envs/tasks")
+UNBOUNDED = "ignore:.*A Box observation space (minimum|maximum) value is -?infinity:UserWarning"
+
+every_task = pytest.mark.parametrize("task", TASKS)
+
+
+def actions(count: int, seed: int = 0) -> np.ndarray[Any, Any]:
+    return np.random.default_rng(seed).uniform(-1, 1, (count, 4)).astype(np.float32)
+
+
+def roll_out(env: ManipulationEnv, seed: int, steps: int = 15) -> bytes:
+    """Return observations and rewards of an episode, as bytes."""
+    observation, _ = env.reset(seed=seed)
+    values = [observation]
+    for action in actions(steps):
+        observation, reward, *_ = env.step(action)
+        values += [observation, np.array([reward])]
+    return np.concatenate(values).tobytes()
+
+
+@every_task
+@pytest.mark.filterwarnings(UNBOUNDED)
+def test_gymnasiums_checker_finds_nothing(task: str) -> None:
+    check_env(ManipulationEnv(task), skip_render_check=True)
+
+
+@every_task
+def test_a_seed_gives_the_same_bytes_whatever_was_done_before(task: str) -> None:
+    fresh, used = ManipulationEnv(task), ManipulationEnv(task)
+    used.reset(seed=99)
+    for action in actions(20, seed=5):
+        used.step(action)
+    used.reset()
+    used.step(np.array([0, 0, -1, 1], dtype=np.float32))
+    assert roll_out(used, seed=3) == roll_out(fresh, seed=3)
+    assert roll_out(fresh, seed=3) == roll_out(used, seed=3), "nor does an episode of one's own matter"
+
+
+@every_task
+def test_other_seeds_give_other_placements(task: str) -> None:
+    env = ManipulationEnv(task)
+    placements = {env.reset(seed=seed)[0].tobytes() for seed in range(4)}
+    assert len(placements) == 4
+
+
+@every_task
+def test_a_fixed_placement_lasts_until_the_next_seed(task: str) -> None:
+    env = ManipulationEnv(task, placement="fixed", horizon=5)
+    first, _ = env.reset(seed=1)
+    for action in actions(5):
+        env.step(action)
+    assert env.reset()[0].tobytes() == first.tobytes()
+    assert env.reset(seed=2)[0].tobytes() != first.tobytes()
+
+
+@every_task
+def test_a_placement_per_episode_changes_at_each_reset(task: str) -> None:
+    one, two = (ManipulationEnv(task, placement="every-episode") for _ in range(2))
+    drawn = [one.reset(seed=1)[0].tobytes(), one.reset()[0].tobytes(), one.reset()[0].tobytes()]
+    assert len(set(drawn)) == 3
+    assert drawn == [two.reset(seed=1)[0].tobytes(), two.reset()[0].tobytes(), two.reset()[0].tobytes()]
+
+
+@every_task
+def test_the_twelve_values_are_hand_objects_and_goal(task: str) -> None:
+    env = ManipulationEnv(task)
+    observation, _ = env.reset(seed=4)
+    for action in [None, *actions(30)]:
+        if action is not None:
+            observation, *_ = env.step(action)
+        scene = env._scene._task
+        objects = np.zeros(6)
+        positions = scene._get_pos_objects()
+        objects[: len(positions)] = positions
+        np.testing.assert_allclose(observation[:3], scene.data.body("hand").xpos, atol=1e-12)
+        np.testing.assert_allclose(observation[3:9], objects, atol=1e-12)
+        np.testing.assert_allclose(observation[9:], scene._target_pos, atol=1e-12)
+        assert observation in env.observation_space
+
+
+@every_task
+def test_an_episode_ends_at_the_horizon_and_nowhere_else(task: str) -> None:
+    env = ManipulationEnv(task, horizon=12)
+    for _ in range(2):
+        _, info = env.reset(seed=0)
+        assert info == {"task": task, "instruction": env.card.instruction, "success": 0.0}
+        ends = []
+        for action in actions(12):
+            _, reward, terminated, truncated, info = env.step(action)
+            assert not terminated
+            assert 0 <= reward <= 10
+            assert type(reward) is float
+            assert info["success"] in (0.0, 1.0)
+            ends.append(truncated)
+        assert ends == [False] * 11 + [True]
+        with pytest.raises(ResetNeeded, match="reset"):
+            env.step(np.zeros(4, dtype=np.float32))
+
+
+def test_stepping_needs_a_reset_first() -> None:
+    with pytest.raises(ResetNeeded, match="reset"):
+        ManipulationEnv("reach").step(np.zeros(4, dtype=np.float32))
+
+
+@pytest.mark.parametrize(
+    "action",
+    [
+        np.zeros(3),
+        np.zeros((1, 4)),
+        0.0,
+        [0, 0, 0, np.nan],
+        [0, 0, 0, np.inf],
+        [1.01, 0, 0, 0],
+        [0, 0, 0, -1.01],
+    ],
+    ids=str,
+)
+def test_a_wrong_action_is_refused_and_changes_nothing(action: Any) -> None:
+    env, untouched = ManipulationEnv("reach"), ManipulationEnv("reach")
+    env.reset(seed=0)
+    untouched.reset(seed=0)
+    with pytest.raises(ValueError, match=r"shape \(4,\).*\[-1, 1\]"):
+        env.step(action)
+    action = np.ones(4, dtype=np.float32)
+    assert env.step(action)[0].tobytes() == untouched.step(action)[0].tobytes()
+
+
+def test_a_wrong_shape_is_named() -> None:
+    env = ManipulationEnv("reach")
+    env.reset(seed=0)
+    with pytest.raises(ValueError, match=r"got shape \(2, 4\)"):
+        env.step(np.zeros((2, 4)))
+
+
+@pytest.mark.parametrize(
+    ("changes", "complaint"),
+    [
+        ({"horizon": 0}, "horizon must be at least 1, got 0"),
+        ({"placement": "random"}, "placement must be .*'random'"),
+        ({"render_mode": "human"}, "render_mode must be .*'human'"),
+        ({"task": "reech"}, "did you mean 'reach'"),
+    ],
+)
+def test_a_wrong_argument_is_named(changes: Any, complaint: str) -> None:
+    with pytest.raises(ValueError, match=complaint):
+        ManipulationEnv(**{"task": "reach", **changes})
+
+
+def test_an_unknown_robot_is_a_users_error() -> None:
+    with pytest.raises(LegionBenchError, match="sawyr"):
+        ManipulationEnv("reach", robot="sawyr")  # type: ignore[arg-type]
+
+
+def test_without_a_render_mode_there_is_no_frame() -> None:
+    env = ManipulationEnv("reach")
+    env.reset(seed=0)
+    assert env.render() is None
+    env.close()
+
+
+def test_gymnasiums_vector_environment_takes_it() -> None:
+    envs = gymnasium.make_vec("legion_bench:LegionBench/KukaReach-v0", num_envs=2, horizon=5)
+    observations, _ = envs.reset(seed=[1, 1])
+    assert observations.shape == (2, 12)
+    assert observations[0].tobytes() == observations[1].tobytes()
+    envs.close()

@@ -1,0 +1,146 @@
+"""Judging a frozen policy."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from typing import Any
+
+import numpy as np
+import pytest
+
+from legion_bench.cards import StreamCard
+from legion_bench.envs.stream import StreamEnv, task_env, task_seed
+from legion_bench.protocols.evaluate import Evaluator
+from legion_bench.types import EvaluationRecord
+from tests.conftest import MakeStream
+
+SEED = 3
+
+
+def still(observations: Any, tasks: Any) -> Any:
+    return np.zeros((len(observations), 4))
+
+
+class Seen:
+    """A policy that does nothing and remembers what it is shown."""
+
+    def __init__(self) -> None:
+        self.observations: list[Any] = []
+        self.tasks: list[list[int]] = []
+
+    def __call__(self, observations: Any, tasks: Any) -> Any:
+        self.observations.append(observations.copy())
+        self.tasks.append(tasks.tolist())
+        return still(observations, tasks)
+
+
+def evaluate(stream: StreamCard, policy: Any = still, times: int = 1) -> list[list[EvaluationRecord]]:
+    with closing(Evaluator(stream, 2, SEED)) as evaluator:
+        return [evaluator(policy, 0, -1) for _ in range(times)]
+
+
+def starts(stream: StreamCard, times: int = 1) -> list[Any]:
+    """Return per evaluation the first observations [episodes, tasks, 12]."""
+    seen = Seen()
+    evaluate(stream, seen, times)
+    first = np.array(seen.observations[:: stream.horizon])
+    return list(first.reshape(times, 2, -1, 12))
+
+
+def test_records_are_ordered_by_task_and_episode(make_stream: MakeStream) -> None:
+    (records,) = evaluate(make_stream("push", "reach", "push", "door-open", horizon=4))
+    assert [(record.task, record.task_position, record.episode) for record in records] == [
+        ("push", 0, 0),
+        ("push", 0, 1),
+        ("reach", 1, 0),
+        ("reach", 1, 1),
+        ("door-open", 3, 0),
+        ("door-open", 3, 1),
+    ]
+    assert {record.length for record in records} == {4}
+
+
+def test_all_tasks_are_asked_for_at_once_under_their_identity(make_stream: MakeStream) -> None:
+    seen = Seen()
+    evaluate(make_stream("push", "reach", "push", horizon=4), seen)
+    assert seen.tasks == [[0, 1]] * 8
+
+
+@pytest.mark.parametrize(
+    ("position", "presentations"),
+    [(-1, [0, 0]), (0, [1, 0]), (1, [1, 1]), (2, [2, 1]), (3, [3, 1])],
+)
+def test_presentations_count_the_visits_begun(
+    make_stream: MakeStream, position: int, presentations: list[int]
+) -> None:
+    with closing(Evaluator(make_stream("push", "reach", "push", "push", horizon=1), 1, SEED)) as evaluator:
+        records = evaluator(still, 10, position)
+    assert [record.presentation for record in records] == presentations
+    assert {(record.step, record.stream_position) for record in records} == {(10, position)}
+
+
+def test_a_fixed_placement_is_the_one_trained_on(make_stream: MakeStream) -> None:
+    stream = make_stream("reach", "push", steps_per_task=1)
+    env = StreamEnv(stream)
+    trained = []
+    for seed in (SEED, None):
+        trained.append(env.reset(seed=seed)[0])
+        env.step(np.zeros(4))
+    for episode in starts(stream)[0]:
+        np.testing.assert_array_equal(episode, trained)
+
+
+def test_placements_per_episode_are_a_set_apart_that_stays(make_stream: MakeStream) -> None:
+    stream = make_stream("reach", "push", placement="every-episode")
+    first, again = starts(stream, times=2)
+    np.testing.assert_array_equal(first, again)
+    assert not np.array_equal(first[0], first[1]), "episodes differ"
+    env = task_env(stream, "reach")
+    trained = [env.reset(seed=task_seed(SEED, "reach"))[0], *(env.reset()[0] for _ in range(5))]
+    assert not any(np.array_equal(start, episode[0]) for start in trained for episode in first)
+
+
+def test_a_frozen_policy_is_judged_alike_each_time(make_stream: MakeStream) -> None:
+    def policy(observations: Any, tasks: Any) -> Any:
+        return np.clip((observations[:, [9, 10, 11, 2]] - observations[:, [0, 1, 2, 2]]) * 5, -1, 1)
+
+    first, second = evaluate(make_stream(), policy, times=2)
+    assert first == second
+
+
+def test_returns_are_sums_of_rewards(make_stream: MakeStream) -> None:
+    stream = make_stream("drawer-close")
+    env = task_env(stream, "drawer-close")
+    env.reset(seed=task_seed(SEED, "drawer-close"))
+    expected = sum(env.step(np.zeros(4))[1] for _ in range(stream.horizon))
+    (records,) = evaluate(stream)
+    assert [record.episode_return for record in records] == [expected] * 2
+    assert {record.success for record in records} == {0}
+
+
+class ThereAndAway:
+    """Brings the hand to its goal and then away from it."""
+
+    def __init__(self) -> None:
+        self.been_there = False
+
+    def __call__(self, observations: Any, tasks: Any) -> Any:
+        away = observations[0, 9:] - observations[0, :3]
+        self.been_there = self.been_there or bool(np.linalg.norm(away) < 0.03)
+        move = np.array([0, 0, 1]) if self.been_there else np.clip(10 * away, -1, 1)
+        return np.array([[*move, 0]])
+
+
+def test_success_at_any_step_counts(make_stream: MakeStream) -> None:
+    stream = make_stream("reach", horizon=120)
+    env, policy = task_env(stream, "reach"), ThereAndAway()
+    observation, _ = env.reset(seed=task_seed(SEED, "reach"))
+    successes = []
+    for _ in range(stream.horizon):
+        observation, *_, info = env.step(policy(observation[None], None)[0])
+        successes.append(info["success"])
+    assert max(successes) == 1
+    assert successes[-1] == 0, "or the test would mean nothing"
+    with closing(Evaluator(stream, 1, SEED)) as evaluator:
+        assert [record.success for record in evaluator(ThereAndAway(), 0, -1)] == [1]
+        assert [record.success for record in evaluator(still, 0, -1)] == [0]

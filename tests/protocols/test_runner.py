@@ -1,0 +1,238 @@
+"""The one training loop: what it asks of agents, in which order, and what it keeps."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from legion_bench.cards import ProtocolCard, StreamCard
+from legion_bench.envs.stream import StreamEnv
+from legion_bench.errors import AgentError
+from legion_bench.protocols.runner import train
+from legion_bench.seeding import derive
+from legion_bench.types import EvaluationRecord, TrainingRecord, Transitions
+from tests.conftest import MakeStream
+
+PROTOCOL = ProtocolCard(name="p", title="T", stream="s", evaluate_every=4, evaluation_episodes=2)
+STOPS = [4, 7, 8, 12, 14]  # of two visits of seven steps
+
+
+class Diary:
+    """An agent that moves at random and notes down everything that happens to it."""
+
+    def __init__(self) -> None:
+        self.rng = np.random.default_rng(0)
+        self.notes: list[str] = []
+        self.transitions: list[Transitions] = []
+        self.updates = 0
+
+    def begin_task(self, task: Any) -> None:
+        self.notes.append(f"begin {task.name}")
+
+    def act(self, observations: Any, tasks: Any, *, explore: bool) -> Any:
+        self.notes.append("act" if explore else "judge")
+        if not explore:
+            return np.zeros((len(observations), 4), dtype=np.float32)
+        return self.rng.uniform(-1, 1, (len(observations), 4)).astype(np.float32)
+
+    def observe(self, batch: Transitions) -> None:
+        self.notes.append("observe")
+        self.transitions.append(batch)
+
+    def update(self) -> dict[str, float]:
+        self.notes.append("update")
+        self.updates += 1
+        return {"count": self.updates}
+
+    def end_task(self, task: Any) -> None:
+        self.notes.append(f"end {task.name}")
+
+
+class Kept:
+    """Records, kept in memory."""
+
+    def __init__(self) -> None:
+        self.evaluations: list[list[EvaluationRecord]] = []
+        self.training: list[TrainingRecord] = []
+
+    def evaluated(self, records: Iterable[EvaluationRecord]) -> None:
+        self.evaluations.append(list(records))
+
+    def trained(self, record: TrainingRecord) -> None:
+        self.training.append(record)
+
+
+@pytest.fixture
+def stream(make_stream: MakeStream) -> StreamCard:
+    return make_stream("reach", "drawer-close", steps_per_task=7, horizon=3)
+
+
+@pytest.fixture
+def lived(stream: StreamCard) -> tuple[Diary, Kept]:
+    agent, kept = Diary(), Kept()
+    train(PROTOCOL, stream, agent, seed=5, recorder=kept)
+    return agent, kept
+
+
+def test_evaluations_come_before_training_and_on_schedule(lived: tuple[Diary, Kept]) -> None:
+    _, kept = lived
+    found = [(records[0].step, records[0].stream_position) for records in kept.evaluations]
+    assert found == [(0, -1), (4, 0), (7, 0), (8, 1), (12, 1), (14, 1)]
+    for records in kept.evaluations:
+        assert [(record.task, record.episode) for record in records] == [
+            ("reach", 0),
+            ("reach", 1),
+            ("drawer-close", 0),
+            ("drawer-close", 1),
+        ]
+        assert len({(record.step, record.stream_position) for record in records}) == 1
+
+
+def test_an_agent_acts_observes_and_updates_once_a_step(lived: tuple[Diary, Kept]) -> None:
+    steps = ["act", "observe", "update"] * 7
+    expected = ["begin reach", *steps, "end reach", "begin drawer-close", *steps, "end drawer-close"]
+    assert [note for note in lived[0].notes if note != "judge"] == expected
+
+
+def test_a_boundary_is_judged_after_end_task_and_before_the_next_visit(lived: tuple[Diary, Kept]) -> None:
+    notes = [note for note, _ in itertools.groupby(lived[0].notes)]
+    assert notes[:2] == ["judge", "begin reach"]
+    for name, following in (("reach", ["begin drawer-close"]), ("drawer-close", [])):
+        end = notes.index(f"end {name}")
+        assert notes[end - 1] == "update"
+        assert notes[end + 1 : end + 3] == ["judge", *following]
+
+
+def test_a_judging_asks_once_per_step_and_episode(lived: tuple[Diary, Kept]) -> None:
+    assert lived[0].notes.count("judge") == 6 * 2 * 3
+
+
+def test_transitions_follow_one_another(lived: tuple[Diary, Kept], stream: StreamCard) -> None:
+    transitions = lived[0].transitions
+    assert len(transitions) == stream.total_steps
+    for before, after in itertools.pairwise(transitions):
+        continued = np.array_equal(before.next_observations, after.observations)
+        assert continued == (not before.truncated[0])
+
+
+def test_horizons_and_budgets_truncate_and_nothing_terminates(lived: tuple[Diary, Kept]) -> None:
+    transitions = lived[0].transitions
+    ends = [step for step, batch in enumerate(transitions, start=1) if batch.truncated[0]]
+    assert ends == [3, 6, 7, 10, 13, 14]
+    assert not any(batch.terminated[0] for batch in transitions)
+    assert [batch.tasks[0] for batch in transitions] == [0] * 7 + [1] * 7
+
+
+def test_transitions_are_what_the_environment_did(lived: tuple[Diary, Kept], stream: StreamCard) -> None:
+    env, seed = StreamEnv(stream), derive(5, "stream")
+    observation, _ = env.reset(seed=seed)
+    for batch in lived[0].transitions:
+        np.testing.assert_array_equal(batch.observations[0], observation)
+        following, reward, _, truncated, _ = env.step(batch.actions[0])
+        np.testing.assert_array_equal(batch.next_observations[0], following)
+        assert batch.rewards[0] == reward
+        observation = env.reset()[0] if truncated else following
+
+
+def test_transitions_have_one_row_and_the_right_types(lived: tuple[Diary, Kept]) -> None:
+    batch = lived[0].transitions[0]
+    assert batch.observations.shape == batch.next_observations.shape == (1, 12)
+    assert batch.actions.shape == (1, 4)
+    for values in (batch.rewards, batch.terminated, batch.truncated, batch.tasks):
+        assert values.shape == (1,)
+    assert batch.actions.dtype == np.float32
+    assert batch.rewards.dtype == np.float64
+    assert batch.terminated.dtype == batch.truncated.dtype == np.bool_
+    assert batch.tasks.dtype == np.int64
+
+
+def test_progress_is_recorded_with_each_evaluation(lived: tuple[Diary, Kept]) -> None:
+    _, kept = lived
+    assert [record.step for record in kept.training] == STOPS
+    assert [record.task for record in kept.training] == ["reach"] * 2 + ["drawer-close"] * 3
+    assert [record.stream_position for record in kept.training] == [0, 0, 1, 1, 1]
+    # The agent reports 1, 2, 3, ... : a record holds the mean since the last one.
+    means = [np.mean(range(a + 1, b + 1)) for a, b in itertools.pairwise([0, *STOPS])]
+    assert [record.losses for record in kept.training] == [{"count": mean} for mean in means]
+    clocks = [record.wall_clock for record in kept.training]
+    assert clocks == sorted(clocks)
+    for record in kept.training:
+        assert record.steps_per_second > 0
+        assert min(record.environment_seconds, record.update_seconds, record.evaluation_seconds) > 0
+
+
+def test_a_watcher_is_told_of_every_step_and_evaluation(stream: StreamCard) -> None:
+    told: list[tuple[int, str | None, bool]] = []
+
+    def watch(step: int, visit: Any, success: float | None) -> None:
+        told.append((step, visit.name if visit else None, success is not None))
+
+    train(PROTOCOL, stream, Diary(), seed=5, recorder=Kept(), watch=watch)
+    assert [step for step, _, judged in told if judged] == [0, *STOPS]
+    assert [step for step, _, judged in told if not judged] == list(range(1, 15))
+    assert told[0] == (0, None, True)
+    assert told[-1] == (14, "drawer-close", True)
+
+
+def test_a_run_is_decided_by_its_seed(stream: StreamCard) -> None:
+    def records(seed: int) -> list[list[EvaluationRecord]]:
+        kept = Kept()
+        train(PROTOCOL, stream, Diary(), seed=seed, recorder=kept)
+        return kept.evaluations
+
+    assert records(1) == records(1)
+    assert records(1) != records(2)
+
+
+class Wrong(Diary):
+    """Acts wrongly, either when judged or when exploring."""
+
+    def __init__(self, answer: Any, when: bool) -> None:
+        super().__init__()
+        self.answer, self.when = answer, when
+
+    def act(self, observations: Any, tasks: Any, *, explore: bool) -> Any:
+        if explore == self.when:
+            return self.answer(len(observations))
+        return super().act(observations, tasks, explore=explore)
+
+
+@pytest.mark.parametrize("explore", [True, False])
+@pytest.mark.parametrize("shape", [(4,), (1, 3), (3, 4), ()])
+def test_actions_of_a_wrong_shape_name_both_shapes(
+    stream: StreamCard, shape: tuple[int, ...], explore: bool
+) -> None:
+    agent = Wrong(lambda count: np.zeros(shape), explore)
+    count = 1 if explore else 2
+    with pytest.raises(AgentError) as caught:
+        train(PROTOCOL, stream, agent, 0, Kept())
+    assert f"Wrong.act must return actions of shape ({count}, 4)" in str(caught.value)
+    assert f"got {shape}" in str(caught.value)
+
+
+@pytest.mark.parametrize("explore", [True, False])
+@pytest.mark.parametrize("value", [np.nan, np.inf, 1.5, -1.5])
+def test_actions_out_of_range_are_refused(stream: StreamCard, value: float, explore: bool) -> None:
+    agent = Wrong(lambda count: np.full((count, 4), value), explore)
+    with pytest.raises(ValueError, match=r"in \[-1, 1\], got"):
+        train(PROTOCOL, stream, agent, 0, Kept())
+
+
+def test_actions_that_the_environment_refuses_are_an_agents_error(stream: StreamCard) -> None:
+    """The command line shows an AgentError as one line, and any other error as a traceback."""
+    agent = Wrong(lambda count: np.full((count, 4), np.nan), when=True)
+    with pytest.raises(AgentError, match="finite"):
+        train(PROTOCOL, stream, agent, 0, Kept())
+
+
+@pytest.mark.parametrize("row", [[0.3, 0.3, 0.3, 0.3], [1, 0, -1, 0]], ids=["floats", "integers"])
+def test_actions_of_another_type_are_stored_as_executed(stream: StreamCard, row: list[float]) -> None:
+    agent = Wrong(lambda count: [row] * count, when=True)
+    train(PROTOCOL, stream, agent, 0, Kept())
+    for batch in agent.transitions:
+        assert batch.actions.dtype == np.float32
+        np.testing.assert_array_equal(batch.actions, np.array([row], dtype=np.float32))

@@ -1,0 +1,225 @@
+"""The run folder: whatever stops a run, what it had measured can be read."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from legion_bench.errors import RunError
+from legion_bench.results.store import (
+    EVALUATIONS,
+    MANIFEST,
+    TRAINING,
+    Manifest,
+    Run,
+    RunFolder,
+    check_free,
+    clear,
+    find_runs,
+    read_run,
+)
+from tests.helpers import contents
+
+
+@pytest.fixture
+def run(finished: Path) -> Run:
+    return read_run(finished)
+
+
+@pytest.fixture
+def manifest(run: Run) -> Manifest:
+    """A manifest as it is when a run begins."""
+    return msgspec.structs.replace(run.manifest, status="running", finished=None)
+
+
+def edit(path: Path, old: bytes, new: bytes) -> None:
+    text = path.read_bytes()
+    assert old in text
+    path.write_bytes(text.replace(old, new, 1))
+
+
+def test_a_run_is_read_as_it_was_written(tmp_path: Path, manifest: Manifest, run: Run) -> None:
+    with RunFolder(tmp_path / "a" / "b", manifest) as folder:
+        folder.evaluated(run.evaluations[:4])
+        folder.evaluated(run.evaluations[4:])
+        for record in run.training:
+            folder.trained(record)
+    again = read_run(tmp_path / "a" / "b")
+    assert again.evaluations == run.evaluations
+    assert again.training == run.training
+    assert again.warnings == ()
+    ended = msgspec.structs.replace(manifest, status="finished", finished=again.manifest.finished)
+    assert again.manifest == ended
+    assert again.manifest.finished is not None
+
+
+def test_a_run_can_be_read_while_it_is_running(tmp_path: Path, manifest: Manifest, run: Run) -> None:
+    with RunFolder(tmp_path / "run", manifest) as folder:
+        folder.evaluated(run.evaluations[:4])
+        folder.trained(run.training[0])
+        halfway = read_run(tmp_path / "run")
+    assert halfway.manifest.status == "running"
+    assert halfway.evaluations == run.evaluations[:4]
+    assert halfway.training == run.training[:1]
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "message"),
+    [
+        (ValueError("too bad"), "failed", "ValueError: too bad"),
+        (KeyboardInterrupt(), "interrupted", None),
+        (SystemExit(3), "failed", "SystemExit: 3"),
+    ],
+)
+def test_how_a_run_ended_is_kept(
+    tmp_path: Path, manifest: Manifest, run: Run, error: BaseException, status: str, message: str | None
+) -> None:
+    def fail() -> None:
+        with RunFolder(tmp_path / "run", manifest) as folder:
+            folder.evaluated(run.evaluations[:2])
+            raise error
+
+    with pytest.raises(type(error)):
+        fail()
+    again = read_run(tmp_path / "run")
+    assert (again.manifest.status, again.manifest.error) == (status, message)
+    assert again.evaluations == run.evaluations[:2]
+
+
+def test_evaluations_hold_nothing_that_depends_on_the_clock(run_folder: Path) -> None:
+    line = (run_folder / EVALUATIONS).read_text().splitlines()[0]
+    assert list(json.loads(line)) == [
+        "step",
+        "stream_position",
+        "task_position",
+        "task",
+        "presentation",
+        "episode",
+        "success",
+        "return",
+        "length",
+    ]
+
+
+def test_the_manifest_is_json_with_a_schema(run_folder: Path) -> None:
+    assert json.loads((run_folder / MANIFEST).read_text())["schema"] == 1
+    assert not list(run_folder.glob("*.tmp"))
+
+
+@pytest.mark.parametrize("log", [EVALUATIONS, TRAINING])
+@pytest.mark.parametrize("tail", [b'{"step": 1', b"\xff\xc3", b"{}", b"\x00\x00\x00"])
+def test_a_torn_last_line_is_dropped_and_reported(run_folder: Path, run: Run, log: str, tail: bytes) -> None:
+    with (run_folder / log).open("ab") as file:
+        file.write(tail)
+    again = read_run(run_folder)
+    assert again.evaluations == run.evaluations
+    assert again.training == run.training
+    (warning,) = again.warnings
+    assert str(run_folder / log) in warning
+    assert "torn" in warning
+
+
+def test_a_line_torn_anywhere_costs_that_line_alone(run_folder: Path, run: Run) -> None:
+    log = run_folder / EVALUATIONS
+    whole = log.read_bytes()
+    last = whole.rindex(b"\n", 0, -1) + 1
+    for cut in (last + 1, last + 20, len(whole) - 1):
+        log.write_bytes(whole[:cut])
+        again = read_run(run_folder)
+        assert again.evaluations == run.evaluations[:-1]
+        assert len(again.warnings) == 1
+
+
+@pytest.mark.parametrize("log", [EVALUATIONS, TRAINING])
+@pytest.mark.parametrize("junk", [b"junk", b"", b"\xff\xfe", b"[]", b'{"step": "one"}', b'{"\xff": 1}'])
+def test_corruption_in_the_middle_names_file_and_line(run_folder: Path, log: str, junk: bytes) -> None:
+    lines = (run_folder / log).read_bytes().split(b"\n")
+    lines[1] = junk
+    (run_folder / log).write_bytes(b"\n".join(lines))
+    with pytest.raises(RunError, match=rf"{log}, line 2"):
+        read_run(run_folder)
+
+
+@pytest.mark.parametrize("log", [EVALUATIONS, TRAINING])
+def test_a_missing_log_is_named(run_folder: Path, log: str) -> None:
+    (run_folder / log).unlink()
+    with pytest.raises(RunError, match=rf"{log} is missing"):
+        read_run(run_folder)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (b'"schema": 1', b'"schema": 2'),
+        (b'"status": "finished"', b'"status": "done"'),
+        (b'"seed"', b'"sede"'),
+        (b"{", b""),
+        (b'"seed"', b'"\xff"'),
+    ],
+)
+def test_a_wrong_manifest_is_a_users_error(run_folder: Path, old: bytes, new: bytes) -> None:
+    edit(run_folder / MANIFEST, old, new)
+    with pytest.raises(RunError, match=r"run\.json: not a schema-1 manifest"):
+        read_run(run_folder)
+
+
+def test_a_folder_without_a_manifest_is_no_run(tmp_path: Path) -> None:
+    with pytest.raises(RunError, match="not a run folder"):
+        read_run(tmp_path)
+
+
+@pytest.mark.parametrize("overwrite", [True, False])
+def test_a_new_or_empty_folder_is_free(tmp_path: Path, overwrite: bool) -> None:
+    check_free(tmp_path, overwrite=overwrite)
+    check_free(tmp_path / "new" / "one", overwrite=overwrite)
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_run_is_not_free_unless_one_says_so(run_folder: Path) -> None:
+    with pytest.raises(RunError, match=r"already holds a run.*--overwrite"):
+        check_free(run_folder, overwrite=False)
+    check_free(run_folder, overwrite=True)
+
+
+@pytest.mark.parametrize("overwrite", [True, False])
+def test_what_is_not_a_run_is_never_free(tmp_path: Path, overwrite: bool) -> None:
+    (tmp_path / "thesis.tex").write_text("years of work")
+    for path in (tmp_path, tmp_path / "thesis.tex"):
+        with pytest.raises(RunError, match="choose another --out"):
+            check_free(path, overwrite=overwrite)
+
+
+def test_clearing_deletes_runs_and_nothing_else(run_folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "thesis.tex").write_text("years of work")
+    clear(tmp_path)
+    assert (tmp_path / "thesis.tex").exists()
+    clear(run_folder)
+    assert not run_folder.exists()
+
+
+def test_a_folder_in_use_is_not_written_over(run_folder: Path, manifest: Manifest) -> None:
+    before = contents(run_folder)
+    with pytest.raises(FileExistsError):
+        RunFolder(run_folder, manifest)
+    assert contents(run_folder) == before, "two runs started at once: the second must not touch the first"
+
+
+def test_runs_are_found_at_any_depth_once_and_sorted(run_folder: Path, tmp_path: Path) -> None:
+    deep = tmp_path / "runs" / "p" / "a"
+    deep.mkdir(parents=True)
+    for seed in (1, 0):
+        (deep / f"seed-{seed}").mkdir()
+        (deep / f"seed-{seed}" / MANIFEST).write_text("{}")
+    expected = (deep / "seed-0", deep / "seed-1")
+    assert find_runs([tmp_path / "runs", deep / "seed-1"]) == expected
+    assert find_runs([run_folder]) == (run_folder,)
+
+
+def test_where_no_run_is_the_path_is_named(tmp_path: Path) -> None:
+    with pytest.raises(RunError, match="nowhere does not exist"):
+        find_runs([tmp_path / "nowhere"])
+    with pytest.raises(RunError, match="holds no run"):
+        find_runs([tmp_path])

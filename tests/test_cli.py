@@ -1,0 +1,210 @@
+"""The command line, in this process: what it prints, returns and leaves alone."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import typer
+
+from legion_bench import __version__, metrics
+from legion_bench.cli import app, main
+from legion_bench.errors import AgentError
+from legion_bench.results.store import EVALUATIONS, read_run
+from tests.helpers import contents
+
+Call = Callable[..., tuple[int, str, str]]
+COMMANDS = ("list", "run", "report", "metrics", "render", "doctor")
+
+
+@pytest.fixture
+def call(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> Call:
+    """Return a function that runs the command line in an empty folder; it returns code, out, err."""
+    folder = tmp_path / "here"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("COLUMNS", "200")
+
+    def run(*arguments: str | Path) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["legion-bench", *map(str, arguments)])
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            main()
+        captured = capsys.readouterr()
+        code = ended.value.code
+        return (code if isinstance(code, int) else int(code is not None)), captured.out, captured.err
+
+    return run
+
+
+def test_the_commands_are_the_documented_ones() -> None:
+    command = typer.main.get_command(app)
+    assert sorted(command.commands) == sorted(COMMANDS)  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_commands_help_has_an_example_that_parses(command: str, call: Call) -> None:
+    code, out, _ = call(command, "--help")
+    assert code == 0
+    assert f"legion-bench {command}" in out.split("Example")[1]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_an_example_uses_only_options_there_are(command: str) -> None:
+    found = typer.main.get_command(app).commands[command]  # type: ignore[attr-defined]
+    lines = [line.strip("`").split()[2:] for line in found.epilog.splitlines() if line.startswith("`legion")]
+    assert lines
+    for arguments in lines:
+        assert found.make_context(command, arguments).command is found
+
+
+def test_the_version_is_printed(call: Call) -> None:
+    assert call("--version")[:2] == (0, f"legion-bench {__version__}\n")
+
+
+def test_no_command_prints_the_help(call: Call) -> None:
+    _, out, err = call()
+    assert "Usage" in out + err
+
+
+def test_list_shows_everything(call: Call) -> None:
+    code, out, _ = call("list")
+    assert code == 0
+    for name in ("peg-unplug-side", "LegionBench/KukaPegUnplugSide-v0", "kuka-reverse", "random", "smoke"):
+        assert name in out
+
+
+def test_list_shows_one_kind(call: Call) -> None:
+    _, out, _ = call("list", "streams")
+    assert "kuka-reverse" in out
+    assert "sac-finetune" not in out
+
+
+def test_run_says_where_it_wrote_and_what_to_do_next(call: Call, tiny_protocol: Path) -> None:
+    code, out, _ = call("run", "--protocol", tiny_protocol, "--agent", "random", "--seed", "3")
+    assert code == 0
+    assert "Run written to runs/mini/random/seed-3" in out
+    assert "legion-bench report runs/mini/random/seed-3" in out
+    run = read_run(Path("runs/mini/random/seed-3"))
+    assert (run.manifest.status, run.manifest.seed) == ("finished", 3)
+    assert run.manifest.command[:2] == ("legion-bench", "run")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["list", "task"], "unknown kind 'task': did you mean 'tasks'?"),
+        (["run", "--protocol", "smok", "--agent", "random"], "did you mean 'smoke'?"),
+        (["run", "--protocol", "smoke", "--agent", "randon"], "did you mean 'random'?"),
+        (["run", "--protocol", "smoke", "--agent", "no.module:Agent"], "cannot import no.module:Agent"),
+        (["run", "--protocol", "./none.toml", "--agent", "random"], "none.toml not found"),
+        (["run", "--protocol", "smoke", "--agent", "random", "--seed", "-1"], "seed must be in"),
+        (["metrics", "nowhere"], "nowhere does not exist"),
+        (["report", "nowhere"], "nowhere does not exist"),
+        (["render", "--out", "film.avi"], "must end in .png, .gif, .mp4"),
+        (["render", "--out", "film.png", "--task", "reech"], "did you mean 'reach'?"),
+        (["render", "--out", "film.png", "--agent", "scriptd"], "did you mean 'scripted'?"),
+    ],
+)
+def test_a_users_mistake_is_one_line_and_creates_nothing(
+    arguments: list[str], message: str, call: Call
+) -> None:
+    code, out, err = call(*arguments)
+    assert code == 2
+    assert out == ""
+    (line,) = err.splitlines()
+    assert line.startswith("error: ")
+    assert message in line
+    assert not list(Path().iterdir())
+
+
+@pytest.mark.parametrize("arguments", [["run"], ["run", "--protocl", "smoke"], ["lst"], ["render"]])
+def test_a_wrong_command_line_is_exit_code_2(arguments: list[str], call: Call) -> None:
+    assert call(*arguments)[0] == 2
+
+
+def test_a_message_is_shown_as_it_is_written(monkeypatch: pytest.MonkeyPatch, call: Call) -> None:
+    """Square brackets of a message are no markup: actions must be "in [-1, 1]", not "in "."""
+    message = "unknown key [red] of [parameters] in [-1, 1], got [/] and [bold]"
+
+    def fail() -> None:
+        raise AgentError(message)
+
+    monkeypatch.setattr("legion_bench.cli.app", fail)
+    assert call("run")[2] == f"error: {message}\n"
+
+
+def test_a_second_run_into_a_folder_is_refused_and_leaves_it(
+    call: Call, tiny_protocol: Path, run_folder: Path
+) -> None:
+    before = contents(run_folder)
+    code, _, err = call("run", "--protocol", tiny_protocol, "--agent", "random", "--out", run_folder)
+    assert code == 2
+    assert "already holds a run" in err
+    assert contents(run_folder) == before
+
+
+def test_overwriting_warns_and_replaces(call: Call, tiny_protocol: Path, run_folder: Path) -> None:
+    arguments = ["run", "--protocol", tiny_protocol, "--agent", "random", "--seed", "5", "--out", run_folder]
+    code, _, err = call(*arguments, "--overwrite")
+    assert code == 0
+    assert "will be deleted" in err
+    assert read_run(run_folder).manifest.seed == 5
+
+
+def test_metrics_as_json_is_one_object_per_run(call: Call, finished: Path, run_folder: Path) -> None:
+    code, out, _ = call("metrics", finished, run_folder, "--json")
+    assert code == 0
+    objects = [json.loads(line, parse_constant=pytest.fail) for line in out.splitlines()]
+    assert {found["run"] for found in objects} == {str(finished), str(run_folder)}
+    for found in objects:
+        assert set(found) == {"run", "metrics"}
+        assert set(found["metrics"]) == set(metrics.METRICS)
+        assert all(value is None or isinstance(value, float) for value in found["metrics"].values())
+
+
+def test_metrics_as_a_table_names_every_metric(call: Call, finished: Path) -> None:
+    code, out, _ = call("metrics", finished)
+    assert code == 0
+    assert all(name in out for name in metrics.METRICS)
+
+
+def test_metrics_of_a_torn_log_warn_on_standard_error(call: Call, run_folder: Path) -> None:
+    with (run_folder / EVALUATIONS).open("ab") as log:
+        log.write(b'{"step"')
+    code, out, err = call("metrics", run_folder, "--json")
+    assert code == 0
+    assert "torn" in err
+    assert json.loads(out)
+
+
+def test_metrics_of_a_corrupt_log_name_file_and_line(call: Call, run_folder: Path) -> None:
+    log = run_folder / EVALUATIONS
+    log.write_bytes(b"junk\n" + log.read_bytes())
+    code, _, err = call("metrics", run_folder)
+    assert code == 2
+    assert "evaluations.jsonl, line 1" in err
+
+
+def test_report_writes_one_self_contained_page(call: Call, finished: Path, tmp_path: Path) -> None:
+    code, out, err = call("report", finished, "--out", tmp_path / "report")
+    assert code == 0, err
+    index = tmp_path / "report" / "index.html"
+    assert f"Report written to {index}" in out
+    page = index.read_text(encoding="utf-8")
+    assert "random" in page
+    assert "<script src" not in page
+    assert 'rel="stylesheet" href' not in page
+
+
+def test_doctor_is_content_with_the_machine_that_runs_the_tests(call: Call) -> None:
+    code, out, _ = call("doctor")
+    assert code == 0, out
+    for name in ("python", "mujoco", "KUKA scene", "rendering", "bnpy", "threads"):
+        assert f" {name}: " in out
+    assert "FAIL" not in out

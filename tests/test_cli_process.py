@@ -1,0 +1,118 @@
+"""The command line as a process of its own: signals, pictures, start-up."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import imageio.v3 as iio
+import pytest
+
+from legion_bench.results.store import EVALUATIONS, read_run
+from tests.helpers import command_line, python, write_protocol
+
+# Whoever started the tests may have had SIGINT ignored, which children inherit.
+INTERRUPTIBLE = """
+import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)
+from legion_bench.cli import main
+main()
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="sends SIGINT")
+def test_ctrl_c_leaves_an_interrupted_run_that_can_be_read(tmp_path: Path) -> None:
+    protocol = write_protocol(tmp_path, steps=100_000, every=10)
+    arguments = ["run", "--protocol", str(protocol), "--agent", "random", "--out", str(tmp_path / "run")]
+    process = subprocess.Popen(
+        [sys.executable, "-c", INTERRUPTIBLE, *arguments], stderr=subprocess.PIPE, text=True
+    )
+    log = tmp_path / "run" / EVALUATIONS
+    deadline = time.monotonic() + 120
+    while not (log.is_file() and log.read_bytes().count(b"\n") > 8):
+        assert process.poll() is None, "it ended before it was interrupted"
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    _, error = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "interrupted; what was measured so far is kept" in error
+    assert "Traceback" not in error
+    run = read_run(tmp_path / "run")
+    assert run.manifest.status == "interrupted"
+    assert len(run.evaluations) > 8
+    assert run.warnings == ()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="sends SIGKILL")
+def test_a_killed_run_can_be_read(tmp_path: Path) -> None:
+    protocol = write_protocol(tmp_path, steps=100_000, every=10)
+    arguments = ["run", "--protocol", str(protocol), "--agent", "random", "--out", str(tmp_path / "run")]
+    log = tmp_path / "run" / EVALUATIONS
+    with subprocess.Popen(
+        [sys.executable, "-c", INTERRUPTIBLE, *arguments], stderr=subprocess.DEVNULL
+    ) as process:
+        deadline = time.monotonic() + 120
+        while not (log.is_file() and log.read_bytes().count(b"\n") > 8):
+            assert process.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        process.kill()
+    run = read_run(tmp_path / "run")
+    assert run.manifest.status == "running"
+    assert len(run.evaluations) > 8
+
+
+def test_the_module_starts_as_the_installed_command_does() -> None:
+    done = command_line("--version")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("legion-bench ")
+
+
+def test_help_loads_neither_torch_nor_mujoco() -> None:
+    code = """
+import sys
+from legion_bench.cli import main
+sys.argv = ["legion-bench", "run", "--help"]
+try:
+    main()
+finally:
+    heavy = {"torch", "mujoco", "metaworld"} & set(sys.modules)
+    assert not heavy, heavy
+"""
+    assert python("-c", code).returncode == 0
+
+
+@pytest.mark.needs_rendering
+def test_render_writes_a_frame(tmp_path: Path) -> None:
+    picture = tmp_path / "new" / "door.png"
+    done = command_line("render", "--task", "door-open", "--out", picture, "--size", "64", DISPLAY="")
+    assert done.returncode == 0, done.stderr
+    assert str(picture) in done.stdout
+    frame = iio.imread(picture)
+    assert frame.shape == (64, 64, 3)
+    assert frame.std() > 20
+
+
+@pytest.mark.needs_rendering
+def test_render_writes_a_film_of_one_episode_in_real_time(tmp_path: Path) -> None:
+    film = tmp_path / "reach.gif"
+    done = command_line("render", "--task", "reach", "--out", film, "--size", "48", DISPLAY="")
+    assert done.returncode == 0, done.stderr
+    frames = iio.imread(film)
+    assert frames.shape[0] == pytest.approx(76, abs=2), "150 steps, every second one"
+    assert (frames[0] != frames[-1]).any()
+    assert iio.immeta(film)["duration"] * frames.shape[0] == pytest.approx(150 * 12.5, rel=0.25)
+
+
+def test_render_without_a_renderer_names_the_doctor(tmp_path: Path) -> None:
+    """MuJoCo itself cannot be imported then, which must still be one line."""
+    done = command_line("render", "--out", tmp_path / "a.png", MUJOCO_GL="abacus")
+    assert done.returncode == 2, done.stderr
+    assert "Traceback" not in done.stderr
+    assert "legion-bench doctor" in done.stderr
+    assert not (tmp_path / "a.png").exists()

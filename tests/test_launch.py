@@ -1,0 +1,177 @@
+"""Starting a run: checked before anything is created, and kept whatever happens."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from legion_bench import launch
+from legion_bench.agents.random import RandomAgent
+from legion_bench.cards import AgentCard, load_protocol
+from legion_bench.errors import CardError, LegionBenchError, RunError
+from legion_bench.results.store import read_run
+from legion_bench.seeding import MAX_SEED
+from tests.helpers import contents
+
+HERE = __name__
+
+
+class Stops(RandomAgent):
+    """Raises an error at its sixtieth step, in the second visit."""
+
+    error: type[BaseException] = ZeroDivisionError
+
+    def __init__(self, setup: Any) -> None:
+        super().__init__(setup)
+        self.steps = 0
+
+    def observe(self, batch: Any) -> None:
+        self.steps += 1
+        if self.steps == 60:
+            raise self.error("enough")
+
+
+class Interrupted(Stops):
+    """Its user presses Ctrl-C."""
+
+    error = KeyboardInterrupt
+
+
+class Curious(RandomAgent):
+    """Keeps what it was built from."""
+
+    setups: list[Any] = []  # noqa: RUF012
+
+    def __init__(self, setup: Any) -> None:
+        super().__init__(setup)
+        self.setups.append(setup)
+
+
+def test_a_run_folder_says_what_ran(finished: Path) -> None:
+    run = read_run(finished)
+    manifest = run.manifest
+    assert manifest.status == "finished"
+    assert manifest.error is None
+    assert manifest.seed == 1
+    assert (manifest.protocol, manifest.stream) == load_protocol(str(finished.parent / "mini.toml"))
+    assert [task.name for task in manifest.tasks] == ["reach", "drawer-close"]
+    assert (manifest.agent.name, manifest.agent.parameters) == ("random", {})
+    assert manifest.command == (Path(sys.argv[0]).name, *sys.argv[1:]), "no path of the machine"
+    assert manifest.threads["OMP_WAIT_POLICY"] == "PASSIVE"
+    assert manifest.started <= (manifest.finished or "")
+
+
+def test_a_run_folder_holds_every_evaluation(finished: Path) -> None:
+    run = read_run(finished)
+    steps = list(dict.fromkeys(record.step for record in run.evaluations))
+    assert steps == [0, 16, 32, 40, 48, 64, 80]
+    assert len(run.evaluations) == len(steps) * 2 * 2
+    assert [record.step for record in run.training] == steps[1:]
+
+
+@pytest.mark.parametrize(
+    ("changes", "complaint"),
+    [
+        ({"protocol": "smok"}, "did you mean 'smoke'"),
+        ({"agent": "randon"}, "did you mean 'random'"),
+        ({"agent": f"{HERE}:NoSuchAgent"}, "NoSuchAgent"),
+        ({"seed": -1}, r"seed must be in \[0, 2147483648\), got -1"),
+        ({"seed": MAX_SEED}, "seed must be in"),
+    ],
+)
+def test_a_mistake_creates_nothing(
+    changes: dict[str, Any], complaint: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(LegionBenchError, match=complaint):
+        launch.run(**{"protocol": "smoke", "agent": "random", **changes})
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_default_folder_is_named_after_protocol_agent_and_seed() -> None:
+    protocol, _ = load_protocol("smoke")
+    card = AgentCard(name="pkg.mod:Agent", title="T", entry_point="pkg.mod:Agent")
+    assert launch.default_folder(protocol, card, 3) == Path("runs/smoke/pkg.mod.Agent/seed-3")
+
+
+def test_a_run_goes_to_the_default_folder(tiny_protocol: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tiny_protocol.parent)
+    path = launch.run(str(tiny_protocol), "random")
+    assert path == Path("runs/mini/random/seed-0")
+    assert read_run(path).manifest.status == "finished"
+
+
+def test_a_run_is_not_written_over(run_folder: Path, tiny_protocol: Path) -> None:
+    before = contents(run_folder)
+    with pytest.raises(RunError, match="already holds a run"):
+        launch.run(str(tiny_protocol), "random", seed=2, out=run_folder)
+    assert contents(run_folder) == before
+
+
+def test_overwriting_replaces_the_run(run_folder: Path, tiny_protocol: Path) -> None:
+    (run_folder / "notes.txt").write_text("of the old run")
+    launch.run(str(tiny_protocol), "random", seed=2, out=run_folder, overwrite=True)
+    assert read_run(run_folder).manifest.seed == 2
+    assert not (run_folder / "notes.txt").exists()
+
+
+def test_overwriting_spares_the_old_run_if_the_new_one_cannot_begin(
+    run_folder: Path, tiny_protocol: Path
+) -> None:
+    before = contents(run_folder)
+    with pytest.raises(CardError):
+        launch.run(str(tiny_protocol), f"{HERE}:NoSuchAgent", out=run_folder, overwrite=True)
+    assert contents(run_folder) == before
+
+
+@pytest.mark.parametrize(
+    ("agent", "error", "status", "message"),
+    [
+        ("Stops", ZeroDivisionError, "failed", "ZeroDivisionError: enough"),
+        ("Interrupted", KeyboardInterrupt, "interrupted", None),
+    ],
+)
+def test_a_run_that_stops_keeps_what_it_measured(
+    agent: str,
+    error: type[BaseException],
+    status: str,
+    message: str | None,
+    tiny_protocol: Path,
+    tmp_path: Path,
+) -> None:
+    with pytest.raises(error):
+        launch.run(str(tiny_protocol), f"{HERE}:{agent}", out=tmp_path / "run")
+    run = read_run(tmp_path / "run")
+    assert (run.manifest.status, run.manifest.error) == (status, message)
+    assert [record.step for record in run.training] == [16, 32, 40, 48]
+    assert max(record.step for record in run.evaluations) == 48
+    assert run.warnings == ()
+
+
+def test_an_agent_is_built_from_the_stream_and_the_seed(tiny_protocol: Path) -> None:
+    card = AgentCard(name="curious", title="T", entry_point=f"{HERE}:Curious")
+    _, stream = load_protocol(str(tiny_protocol))
+    for seed in (0, 1, 1):
+        launch.build_agent(card, stream, seed)
+    first, second, third = Curious.setups
+    assert first.tasks == stream.visits()
+    assert first.steps_per_task == 40
+    assert first.observation_space.shape == (12,)
+    assert first.action_space.shape == (4,)
+    assert first.seed != second.seed == third.seed
+    assert 0 <= first.seed < MAX_SEED
+
+
+def test_a_watcher_sees_the_run(tiny_protocol: Path, tmp_path: Path) -> None:
+    told: list[Any] = []
+    launch.run(
+        str(tiny_protocol), "random", out=tmp_path / "run", watch=lambda *progress: told.append(progress)
+    )
+    assert max(step for step, _, _ in told) == 80
+    run = read_run(tmp_path / "run")
+    last = [record.success for record in run.evaluations if record.step == 80]
+    assert told[-1][2] == pytest.approx(np.mean(last))
