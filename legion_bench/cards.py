@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar, get_args
 
 import msgspec
 from msgspec import Meta
@@ -21,6 +21,8 @@ Positive = Annotated[int, Meta(gt=0)]
 Text = Annotated[str, Meta(min_length=1)]
 Robot = Literal["kuka"]
 Placement = Literal["fixed", "every-episode"]
+ROBOTS: tuple[str, ...] = get_args(Robot)
+PLACEMENTS: tuple[str, ...] = get_args(Placement)
 
 
 class _Card(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -149,7 +151,10 @@ def _load(cls: type[_C], kind: str, folder: str, name: str, relative_to: Path | 
         path = catalogue.root() / folder / f"{name}.toml"
     else:
         raise CardError(unknown(kind, name, catalogue.names(folder)))
-    return convert(cls, {"name": path.stem, **_read(path)}, str(path))
+    data = _read(path)
+    if "name" in data:
+        raise CardError(f"{path}: 'name' cannot be set: a card is named by its file, here {path.stem!r}")
+    return convert(cls, {"name": path.stem, **data}, str(path))
 
 
 def _is_path(name: str) -> bool:

@@ -73,8 +73,12 @@ def run(
 
     if overwrite:
         err.print("[yellow]--overwrite: a run that is already in the folder will be deleted[/]")
-    with Progress(err, protocol) as progress:
-        path = launch.run(protocol, agent, seed, out_, overwrite=overwrite, watch=progress)
+    try:
+        with Progress(err, protocol) as progress:
+            path = launch.run(protocol, agent, seed, out_, overwrite=overwrite, watch=progress)
+    except KeyboardInterrupt:
+        err.print("[yellow]interrupted; what was measured so far is kept[/]")
+        raise typer.Exit(130) from None
     out.print(f"Run written to {path}", soft_wrap=True)
     out.print(f"See it with: legion-bench report {path} --out report", soft_wrap=True)
 
@@ -178,6 +182,3 @@ def main() -> Any:
     except LegionBenchError as error:
         err.print(f"[red]error:[/] {escape(str(error))}", soft_wrap=True)
         sys.exit(2)
-    except KeyboardInterrupt:
-        err.print("[yellow]interrupted; what was measured so far is kept[/]")
-        sys.exit(130)

@@ -13,12 +13,8 @@ from importlib.metadata import PackageNotFoundError, requires, version
 from packaging.requirements import Requirement
 
 from legion_bench import threads
+from legion_bench.envs.rendering import BACKENDS
 
-RENDERERS = {
-    "egl": "apt install libegl1 libgl1-mesa-dri",
-    "osmesa": "apt install libosmesa6",
-    "glfw": "a display, or `apt install xvfb` and `xvfb-run legion-bench ...`",
-}
 # LEGION's mixture is fitted by bnpy, whose pins no current resolver accepts.
 BNPY_FIX = "pip install --no-deps bnpy==0.1.7"
 
@@ -94,7 +90,7 @@ def _bnpy() -> Check:
 def _rendering() -> Check:
     """Try each backend in a process of its own: MuJoCo fixes its choice at import."""
     chosen = os.environ.get("MUJOCO_GL")
-    for backend in [chosen] if chosen else RENDERERS:
+    for backend in [chosen] if chosen else [*BACKENDS, "glfw"]:
         done = subprocess.run(
             [sys.executable, "-c", _RENDER],
             env={**os.environ, "MUJOCO_GL": backend},
@@ -104,8 +100,8 @@ def _rendering() -> Check:
         )
         if done.returncode == 0:
             return Check("rendering", True, f"MUJOCO_GL={backend}", optional=True)
-    tried = chosen or ", ".join(RENDERERS)
-    fix = "; or ".join(f"{name}: {package}" for name, package in RENDERERS.items())
+    tried = chosen or "egl, osmesa, glfw"
+    fix = "; or ".join(f"{name}: {package}" for name, (_, package) in BACKENDS.items())
     return Check("rendering", False, f"none of {tried} works", fix, optional=True)
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from legion_bench import agents, cards, catalogue
-from legion_bench.envs import ROBOTS, env_id
+from legion_bench.cards import ROBOTS
+from legion_bench.envs import env_id
 from legion_bench.errors import CardError, unknown
 
 Row = dict[str, str]

@@ -33,7 +33,8 @@ class Progress:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._bar.stop()
+        if self._bar.live.is_started:  # stopping prints a line even where nothing was shown
+            self._bar.stop()
 
     def __call__(self, step: int, visit: TaskInfo | None, success: float | None) -> None:
         """Show where the run stands; the bar appears with the first call."""

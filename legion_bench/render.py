@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,7 @@ from numpy.typing import NDArray
 
 from legion_bench import agents, cards
 from legion_bench.cards import StreamCard
-from legion_bench.errors import RenderError
-from legion_bench.launch import build_agent
+from legion_bench.errors import LegionBenchError, RenderError
 
 FORMATS = (".png", ".gif", ".mp4")
 # A step lasts 12.5 ms; every second frame, 40 a second, looks smooth in real time.
@@ -37,7 +37,6 @@ def render(agent: str, task: str, out: Path, seed: int = 0, size: int = 480) -> 
     """
     if out.suffix not in FORMATS:
         raise RenderError(f"cannot write {out.name}: the file must end in {', '.join(FORMATS)}")
-    choose_backend()
     stream = StreamCard(name=task, title=task, robot="kuka", tasks=(task,), steps_per_task=150)
     cards.load_task(task)
     frames = _episode(agent, stream, seed, size, still=out.suffix == ".png")
@@ -46,37 +45,36 @@ def render(agent: str, task: str, out: Path, seed: int = 0, size: int = 480) -> 
     return out
 
 
-def choose_backend() -> None:
-    """Let MuJoCo render without a screen unless the user has chosen how."""
-    if sys.platform == "linux" and not os.environ.get("DISPLAY"):
-        os.environ.setdefault("MUJOCO_GL", "egl")
-
-
 def _episode(agent: str, stream: StreamCard, seed: int, size: int, *, still: bool) -> list[NDArray[np.uint8]]:
-    from legion_bench.envs.stream import StreamEnv
+    card = agents.resolve(agent)
+    with _explained():  # MuJoCo looks for OpenGL as early as its import
+        from legion_bench.envs.stream import StreamEnv
+        from legion_bench.launch import build_agent
 
-    learner = build_agent(agents.resolve(agent), stream, seed)
-    env = StreamEnv(stream, render_mode="rgb_array", render_size=size)
-    observation, _ = env.reset(seed=seed)
-    frames = [_frame(env)]
+        env = StreamEnv(stream, render_mode="rgb_array", render_size=size)
+        observation, _ = env.reset(seed=seed)
+        frames: list[Any] = [env.render()]
+    learner = build_agent(card, stream, seed)
     for step in range(0 if still else stream.horizon):
         action = learner.act(observation[None], np.array([0]), explore=False)[0]
         observation, *_ = env.step(action)
         if step % _EVERY == 1:
-            frames.append(_frame(env))
+            frames.append(env.render())
     env.close()
     return frames
 
 
-def _frame(env: Any) -> NDArray[np.uint8]:
+@contextmanager
+def _explained() -> Iterator[None]:
     try:
-        frame: NDArray[np.uint8] = env.render()
+        yield
+    except LegionBenchError:
+        raise
     except Exception as error:  # each OpenGL backend fails in a way of its own
         raise RenderError(
             f"rendering failed with MUJOCO_GL={os.environ.get('MUJOCO_GL')}: {error}; "
             "`legion-bench doctor` says what to install"
         ) from error
-    return frame
 
 
 def _write(out: Path, frames: list[NDArray[np.uint8]]) -> None:

@@ -45,9 +45,7 @@ def make_setup(make_stream: MakeStream) -> MakeSetup:
 
     def make(*tasks: str, seed: int = 7) -> AgentSetup:
         stream = make_stream(*tasks)
-        return AgentSetup(
-            observation_space(), action_space(), stream.visits(), stream.steps_per_task, seed
-        )
+        return AgentSetup(observation_space(), action_space(), stream.visits(), stream.steps_per_task, seed)
 
     return make
 

@@ -21,9 +21,7 @@ COMMANDS = ("list", "run", "report", "metrics", "render", "doctor")
 
 
 @pytest.fixture
-def call(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
-) -> Call:
+def call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Call:
     """Return a function that runs the command line in an empty folder; it returns code, out, err."""
     folder = tmp_path / "here"
     folder.mkdir()

@@ -27,9 +27,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def run(site: Path, protocol: Path, agent: str | Path) -> Run:
     out = protocol.parent / "run"
-    done = command_line(
-        "run", "--protocol", protocol, "--agent", agent, "--out", out, PYTHONPATH=str(site)
-    )
+    done = command_line("run", "--protocol", protocol, "--agent", agent, "--out", out, PYTHONPATH=str(site))
     assert done.returncode == 0, done.stderr
     return read_run(out)
 

@@ -34,23 +34,3 @@ def test_a_film_without_an_encoder_says_what_to_install(tmp_path: Path) -> None:
     frames = [np.zeros((16, 16, 3), np.uint8)] * 2
     with pytest.raises(RenderError, match=r"legion-bench\[video\]"):
         render._write(tmp_path / "a.mp4", frames)
-
-
-def test_a_backend_the_user_has_chosen_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("MUJOCO_GL", "osmesa")
-    monkeypatch.delenv("DISPLAY", raising=False)
-    render.choose_backend()
-    assert render.os.environ["MUJOCO_GL"] == "osmesa"
-
-
-@pytest.mark.parametrize(("platform", "display", "chosen"), [("linux", "", "egl"), ("linux", ":0", None)])
-def test_without_a_screen_egl_is_chosen(
-    platform: str, display: str, chosen: str | None, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(render.sys, "platform", platform)
-    monkeypatch.setenv("DISPLAY", display)
-    # Set first, so that whatever choose_backend sets is undone after the test.
-    monkeypatch.setenv("MUJOCO_GL", "")
-    monkeypatch.delenv("MUJOCO_GL")
-    render.choose_backend()
-    assert render.os.environ.get("MUJOCO_GL") == chosen

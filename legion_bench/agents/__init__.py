@@ -31,7 +31,7 @@ def resolve(name: str) -> AgentCard:
     plugins = installed()
     if name in plugins:
         return plugins[name]
-    if ":" in name:
+    if ":" in name and not name.endswith(".toml"):
         return AgentCard(name=name, title=name, entry_point=name)
     if not name.endswith(".toml") and name not in catalogue.names("agents"):
         raise CardError(unknown("agent", name, {*catalogue.names("agents"), *plugins}))
@@ -67,21 +67,28 @@ def build(card: AgentCard, setup: AgentSetup) -> Agent:
 
 def _import(card: AgentCard) -> Any:
     module, _, attribute = card.entry_point.partition(":")
-    if not attribute:
+    if not (module and attribute):
         raise CardError(
             f"agent {card.name!r}: entry_point must read package.module:Class, got {card.entry_point!r}"
         )
     try:
         return getattr(importlib.import_module(module), attribute)
-    except (ImportError, AttributeError) as error:
+    except (ImportError, AttributeError, TypeError, ValueError) as error:
         raise CardError(f"agent {card.name!r}: cannot import {card.entry_point}: {error}") from error
 
 
 def _check_parameters(card: AgentCard, factory: Any) -> None:
-    accepted = inspect.signature(factory).parameters
-    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in accepted.values()):
-        return  # the class checks them itself
-    known = list(accepted)[1:]  # the first takes the AgentSetup
-    for key in card.parameters:
-        if key not in known:
-            raise CardError(f"agent {card.name!r}: {unknown('parameter', key, known)}")
+    signature = inspect.signature(factory)
+    accepted = signature.parameters.values()
+    known = [parameter.name for parameter in accepted][1:]  # the first takes the AgentSetup
+    if not any(parameter.kind is parameter.VAR_KEYWORD for parameter in accepted):
+        for key in card.parameters:
+            if key not in known:
+                raise CardError(f"agent {card.name!r}: {unknown('parameter', key, known)}")
+    try:
+        signature.bind(None, **card.parameters)
+    except TypeError as error:
+        raise CardError(
+            f"agent {card.name!r}: {card.entry_point} cannot be built from an AgentSetup and the"
+            f" card's parameters: {error}"
+        ) from None

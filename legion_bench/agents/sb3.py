@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import copy
 import inspect
+import random
 from types import TracebackType
 from typing import Any, Literal
 
@@ -105,7 +106,7 @@ class Sb3Agent:
             batch.actions,
             batch.rewards * self.config.reward_scale,
             batch.terminated | batch.truncated,
-            [{"TimeLimit.truncated": bool(truncated)} for truncated in batch.truncated],
+            [{"TimeLimit.truncated": bool(timeout)} for timeout in batch.truncated & ~batch.terminated],
         )
 
     def update(self) -> Metrics:
@@ -131,10 +132,13 @@ class Sb3Agent:
         algorithm = ALGORITHMS[self.config.algorithm]
         # A copy: SB3 writes into policy_kwargs, and the card is part of the run's record.
         options = {"device": "cpu", **copy.deepcopy(self.config.options)}
+        python_state = random.getstate()  # SB3 seeds this one too, and never draws from it
         try:
             model = algorithm("MlpPolicy", _Spaces(self._setup), seed=seed, **options)
-        except (TypeError, ValueError, AssertionError) as error:
+        except (TypeError, ValueError, AssertionError, RuntimeError) as error:
             raise CardError(f"{self.config.algorithm} refuses the card's options: {error}") from error
+        finally:
+            random.setstate(python_state)
         model.set_logger(Logger(folder=None, output_formats=[]))
         return model
 
@@ -229,7 +233,8 @@ def _config(parameters: dict[str, Any]) -> Sb3Config:
             raise CardError(f"parameters.options: {key!r} cannot be set: {_OURS[key]}")
         if key not in accepted:
             raise CardError(f"parameters.options: {unknown(f'{config.algorithm} option', key, accepted)}")
-    every = config.options.get("train_freq", 1)
-    if not isinstance(every, int) or every < 1:
-        raise CardError(f"parameters.options: train_freq must be a whole number of steps, got {every!r}")
+    for key in ("train_freq", "gradient_steps"):
+        number = config.options.get(key, 1)
+        if not isinstance(number, int) or number < 1:
+            raise CardError(f"parameters.options: {key} must be a whole number from 1, got {number!r}")
     return config

@@ -5,8 +5,7 @@ from __future__ import annotations
 from gymnasium.envs.registration import register
 
 from legion_bench import catalogue
-
-ROBOTS = ("kuka",)
+from legion_bench.cards import ROBOTS
 
 
 def register_all() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import gymnasium
 import numpy as np
@@ -10,11 +10,13 @@ from gymnasium import spaces
 from gymnasium.error import ResetNeeded
 from numpy.typing import ArrayLike, NDArray
 
-from legion_bench.cards import Placement, Robot, load_task
+from legion_bench.cards import PLACEMENTS, ROBOTS, Placement, Robot, load_task
 from legion_bench.envs.metaworld import HAND_HIGH, HAND_LOW, RENDER_FPS, Scene
+from legion_bench.errors import CardError, unknown
 from legion_bench.types import Actions, Floats
 
 RenderMode = Literal["rgb_array"]
+RENDER_MODES: tuple[str, ...] = get_args(RenderMode)
 
 # LEGION's twelve values, by their place in Meta-World's thirty-nine.
 LEGION_12 = np.array([0, 1, 2, 4, 5, 6, 11, 12, 13, 36, 37, 38])
@@ -80,7 +82,7 @@ class ManipulationEnv(gymnasium.Env[Any, Any]):
     * v0: first release; Meta-World 3.1.1, MuJoCo 3.3.0.
     """
 
-    metadata = {"render_modes": ["rgb_array"], "render_fps": RENDER_FPS}  # noqa: RUF012
+    metadata = {"render_modes": list(RENDER_MODES), "render_fps": RENDER_FPS}  # noqa: RUF012
 
     def __init__(
         self,
@@ -94,15 +96,16 @@ class ManipulationEnv(gymnasium.Env[Any, Any]):
         """Build the environment.
 
         Raises:
-            LegionBenchError: unknown task.
-            ValueError: a horizon below 1, an unknown placement rule or render mode.
+            CardError: an unknown task, robot or placement rule.
+            ValueError: a horizon below 1, or an unknown render mode.
         """
+        if robot not in ROBOTS:
+            raise CardError(unknown("robot", robot, ROBOTS))
+        if placement not in PLACEMENTS:
+            raise CardError(unknown("placement", placement, PLACEMENTS))
         if horizon < 1:
             raise ValueError(f"horizon must be at least 1, got {horizon}")
-        if placement not in ("fixed", "every-episode"):
-            raise ValueError(f"placement must be 'fixed' or 'every-episode', got {placement!r}")
-        if render_mode not in (None, *self.metadata["render_modes"]):
-            raise ValueError(f"render_mode must be None or 'rgb_array', got {render_mode!r}")
+        check_render_mode(render_mode)
         self.card = load_task(task)
         self.horizon = horizon
         self.placement = placement
@@ -164,6 +167,12 @@ def observation_space() -> spaces.Box:
 def action_space() -> spaces.Box:
     """Return the action space that all tasks share."""
     return spaces.Box(-1.0, 1.0, (4,), np.float32)
+
+
+def check_render_mode(render_mode: str | None) -> None:
+    """Raise ValueError unless ``render_mode`` is None or one that is supported."""
+    if render_mode not in (None, *RENDER_MODES):
+        raise ValueError(f"render_mode must be None or one of {RENDER_MODES}, got {render_mode!r}")
 
 
 def check_action(action: ArrayLike) -> Actions:

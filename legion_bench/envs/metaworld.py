@@ -19,6 +19,7 @@ from metaworld.sawyer_xyz_env import RenderMode, SawyerXYZEnv
 from numpy.typing import NDArray
 
 from legion_bench import catalogue
+from legion_bench.envs.rendering import choose_backend
 from legion_bench.envs.scenes import flatten, swap_arm
 from legion_bench.errors import CardError, unknown
 from legion_bench.types import Floats
@@ -39,7 +40,13 @@ class Scene:
             robot: stem of a file in ``envs/robots/``.
             render_mode: None or ``"rgb_array"``.
             size: height and width of rendered frames in pixels.
+
+        Raises:
+            CardError: Meta-World has no task of that name.
+            RenderError: rendering was asked for and no OpenGL is there.
         """
+        if render_mode is not None:
+            choose_backend()
         self._task = _task_class(name, robot)(
             render_mode=render_mode, camera_name="front", width=size, height=size
         )
@@ -71,6 +78,8 @@ class Scene:
 
     def render(self) -> NDArray[np.uint8]:
         """Return a frame [size, size, 3]."""
+        # Gymnasium makes a viewer's OpenGL context current only when it creates it.
+        self._task.mujoco_renderer._get_viewer("rgb_array").make_context_current()
         frame: NDArray[np.uint8] = self._task.render()  # type: ignore[no-untyped-call]
         return frame
 

@@ -10,7 +10,13 @@ from gymnasium.error import ResetNeeded
 from numpy.typing import ArrayLike, NDArray
 
 from legion_bench.cards import StreamCard, load_stream
-from legion_bench.envs.manipulation import ManipulationEnv, RenderMode, action_space, observation_space
+from legion_bench.envs.manipulation import (
+    ManipulationEnv,
+    RenderMode,
+    action_space,
+    check_render_mode,
+    observation_space,
+)
 from legion_bench.seeding import MAX_SEED, derive
 from legion_bench.types import Floats
 
@@ -44,7 +50,13 @@ class StreamEnv(gymnasium.Env[Any, Any]):
     def __init__(
         self, stream: str | StreamCard, render_mode: RenderMode | None = None, render_size: int = 480
     ) -> None:
-        """Build the environment; scenes are compiled when their task comes up."""
+        """Build the environment; scenes are compiled when their task comes up.
+
+        Raises:
+            CardError: an unknown stream.
+            ValueError: an unknown render mode.
+        """
+        check_render_mode(render_mode)
         self.card = load_stream(stream) if isinstance(stream, str) else stream
         self.visits = self.card.visits()
         self.render_mode = render_mode

@@ -6,7 +6,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 
@@ -17,6 +17,7 @@ from legion_bench.protocols.evaluate import Evaluator
 from legion_bench.protocols.schedule import Phase, phases
 from legion_bench.seeding import derive
 from legion_bench.types import (
+    Actions,
     Agent,
     EvaluationRecord,
     Floats,
@@ -126,7 +127,7 @@ class _Loop:
         return observation
 
     def _evaluate(self, stream_position: int, visit: TaskInfo | None) -> None:
-        def policy(observations: Floats, tasks: Ints) -> Any:
+        def policy(observations: Floats, tasks: Ints) -> Actions:
             return self._act(observations, tasks, explore=False)
 
         with self._clock.measure("evaluation"):
@@ -134,13 +135,16 @@ class _Loop:
         self._recorder.evaluated(records)
         self._watch(self._step, visit, float(np.mean([record.success for record in records])))
 
-    def _act(self, observations: Floats, tasks: Ints, *, explore: bool) -> Any:
-        actions = np.asarray(self._agent.act(observations, tasks, explore=explore))
-        # One check for all agents; the environment still refuses NaN and out-of-range values.
-        if actions.shape != (len(observations), 4):
+    def _act(self, observations: Floats, tasks: Ints, *, explore: bool) -> Actions:
+        """Return the agent's actions as the environment will execute them."""
+        returned = self._agent.act(observations, tasks, explore=explore)
+        actions = np.asarray(returned, dtype=np.float32)
+        shape = (len(observations), 4)
+        if actions.shape != shape or not np.all(np.abs(actions) <= 1.0):  # False for NaN as well
+            what = f"shape {actions.shape}" if actions.shape != shape else str(actions.tolist())
             raise AgentError(
-                f"{type(self._agent).__name__}.act must return actions of shape "
-                f"({len(observations)}, 4) for {len(observations)} observations, got {actions.shape}"
+                f"{type(self._agent).__name__}.act must return finite actions of shape {shape}"
+                f" in [-1, 1], got {what}"
             )
         return actions
 

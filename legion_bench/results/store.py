@@ -76,13 +76,20 @@ class RunFolder:
     """
 
     def __init__(self, path: Path, manifest: Manifest) -> None:
-        """Create ``path`` and its files; see :func:`check_free` for what may be there."""
+        """Create ``path`` and its files.
+
+        Raises:
+            RunError: the folder holds a run (another process may have just begun it).
+        """
         path.mkdir(parents=True, exist_ok=True)
         self.path = path
         self.manifest = manifest
+        try:  # the logs first: creating them is what claims the folder
+            self._evaluations: BinaryIO = (path / EVALUATIONS).open("xb")
+            self._training: BinaryIO = (path / TRAINING).open("xb")
+        except FileExistsError:
+            raise RunError(f"{path} already holds a run, perhaps one that has just begun") from None
         self._write_manifest()
-        self._evaluations: BinaryIO = (path / EVALUATIONS).open("xb")
-        self._training: BinaryIO = (path / TRAINING).open("xb")
 
     def evaluated(self, records: Iterable[EvaluationRecord]) -> None:
         """Append the episodes of one evaluation."""
@@ -173,7 +180,7 @@ def read_run(path: Path) -> Run:
         manifest = msgspec.json.decode(file.read_bytes(), type=Manifest)
     except FileNotFoundError:
         raise RunError(f"{path} is not a run folder: it has no {MANIFEST}") from None
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise RunError(f"{file}: not a schema-{SCHEMA} manifest: {error}") from None
     evaluations, torn = _read_log(path / EVALUATIONS, EvaluationRecord)
     training, torn_too = _read_log(path / TRAINING, TrainingRecord)
@@ -194,7 +201,7 @@ def _read_log(path: Path, record: type[_R]) -> tuple[tuple[_R, ...], list[str]]:
     for number, line in enumerate(lines, start=1):
         try:
             records.append(decoder.decode(line))
-        except msgspec.MsgspecError as error:
+        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
             raise RunError(f"{path}, line {number}: {error}") from None
     torn = [f"{path}: the last line was torn and is left out"] if last else []
     return tuple(records), torn

@@ -79,9 +79,7 @@ def test_zero_angles_stand_the_arm_straight_up(reach_model: mujoco.MjModel, data
     assert flange - base == pytest.approx([0, 0, 1.140 + 0.126], abs=1e-6)
 
 
-def test_the_home_pose_is_within_the_joint_limits(
-    reach_model: mujoco.MjModel, data: mujoco.MjData
-) -> None:
+def test_the_home_pose_is_within_the_joint_limits(reach_model: mujoco.MjModel, data: mujoco.MjData) -> None:
     for joint in JOINTS:
         low, high = reach_model.joint(joint).range
         assert low < data.joint(joint).qpos[0] < high

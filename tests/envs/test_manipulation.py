@@ -152,7 +152,7 @@ def test_a_wrong_shape_is_named() -> None:
     ("changes", "complaint"),
     [
         ({"horizon": 0}, "horizon must be at least 1, got 0"),
-        ({"placement": "random"}, "placement must be .*'random'"),
+        ({"placement": "every-episod"}, "did you mean 'every-episode'"),
         ({"render_mode": "human"}, "render_mode must be .*'human'"),
         ({"task": "reech"}, "did you mean 'reach'"),
     ],

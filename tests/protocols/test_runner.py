@@ -210,8 +210,8 @@ def test_actions_of_a_wrong_shape_name_both_shapes(
     count = 1 if explore else 2
     with pytest.raises(AgentError) as caught:
         train(PROTOCOL, stream, agent, 0, Kept())
-    assert f"Wrong.act must return actions of shape ({count}, 4)" in str(caught.value)
-    assert f"got {shape}" in str(caught.value)
+    assert f"Wrong.act must return finite actions of shape ({count}, 4) in [-1, 1]" in str(caught.value)
+    assert f"got shape {shape}" in str(caught.value)
 
 
 @pytest.mark.parametrize("explore", [True, False])

@@ -48,9 +48,7 @@ def test_the_revision_is_gits() -> None:
     assert isinstance(found["dirty"], bool)
 
 
-def test_outside_a_checkout_the_revision_is_unknown(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_outside_a_checkout_the_revision_is_unknown(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(provenance, "__file__", str(tmp_path / "a" / "b" / "provenance.py"))
     assert provenance.git() == {"revision": None, "dirty": None}
 

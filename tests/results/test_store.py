@@ -202,7 +202,7 @@ def test_clearing_deletes_runs_and_nothing_else(run_folder: Path, tmp_path: Path
 
 def test_a_folder_in_use_is_not_written_over(run_folder: Path, manifest: Manifest) -> None:
     before = contents(run_folder)
-    with pytest.raises(FileExistsError):
+    with pytest.raises(RunError, match="already holds a run"):
         RunFolder(run_folder, manifest)
     assert contents(run_folder) == before, "two runs started at once: the second must not touch the first"
 

@@ -1,0 +1,45 @@
+"""The committed results are what the committed run folders say, to the last digit."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from legion_bench.metrics import success_rates
+from legion_bench.metrics.continual import end_of_interval
+from legion_bench.reports.build import build_report
+from legion_bench.results.store import find_runs, read_run
+
+RESULTS = Path(__file__).parents[2] / "results"
+SMOKE = RESULTS / "smoke"
+RUNS = find_runs([SMOKE / "runs"])
+
+
+def test_tables_are_made_from_the_run_folders(tmp_path: Path) -> None:
+    build_report([read_run(path) for path in RUNS], tmp_path)
+    made = {path.name: path.read_text("utf-8") for path in (tmp_path / "tables").iterdir()}
+    committed = {path.name: path.read_text("utf-8") for path in (SMOKE / "tables").iterdir()}
+    assert made == committed
+
+
+@pytest.mark.parametrize("table", ["summary.md", "runs.md"])
+def test_the_readme_shows_the_tables_as_they_are(table: str) -> None:
+    assert (SMOKE / "tables" / table).read_text("utf-8") in (RESULTS / "README.md").read_text("utf-8")
+
+
+@pytest.mark.parametrize("path", RUNS, ids=lambda path: f"{path.parent.name}-{path.name}")
+def test_runs_finished_on_committed_code(path: Path) -> None:
+    run = read_run(path)
+    assert run.manifest.status == "finished"
+    assert run.manifest.git["dirty"] is False
+    assert not run.warnings
+
+
+@pytest.mark.parametrize("path", [path for path in RUNS if path.parent.name == "sac-finetune"], ids=str)
+def test_sac_learns_two_of_three_smoke_tasks(path: Path) -> None:
+    run = read_run(path)
+    stream = run.manifest.stream
+    matrix = end_of_interval(success_rates(run.evaluations, stream.tasks, stream.steps_per_task), window=1)
+    just_learned = matrix.diagonal()
+    assert (just_learned >= 0.8).sum() >= 2
