@@ -97,6 +97,7 @@ def render(sections: Sequence[Section], cautions: Sequence[str], downloads: Mapp
     script = (_TEMPLATE / "sort.js").read_text(encoding="utf-8")
     return environment.get_template("index.html").render(
         sections=sections,
+        run_count=len(runs),
         cautions=cautions,
         downloads={name: data_url(text.encode(), "text/csv") for name, text in downloads.items()},
         metrics=METRICS,
