@@ -109,7 +109,8 @@ def load_stream(name: str, relative_to: Path | None = None) -> StreamCard:
     """Return a stream card by name or path, its task names checked."""
     card = _load(StreamCard, "stream", "envs/streams", name, relative_to)
     for task in card.tasks:
-        load_task(task)
+        if task not in catalogue.names("envs/tasks"):
+            raise CardError(f"stream {card.name!r}: {unknown('task', task, catalogue.names('envs/tasks'))}")
     return card
 
 
@@ -122,7 +123,10 @@ def load_protocol(name: str) -> tuple[ProtocolCard, StreamCard]:
     """Return a protocol card by name or path, with the stream it trains on."""
     card = _load(ProtocolCard, "protocol", "protocols", name)
     folder = Path(name).parent if _is_path(name) else None
-    return card, load_stream(card.stream, folder)
+    try:
+        return card, load_stream(card.stream, folder)
+    except CardError as error:
+        raise CardError(f"protocol {card.name!r}: {error}") from None
 
 
 def convert(cls: type[_C], data: dict[str, Any], where: str) -> _C:

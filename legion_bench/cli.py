@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import signal
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -13,7 +14,10 @@ from rich.markup import escape
 from rich.table import Table
 
 from legion_bench import __version__, threads
-from legion_bench.errors import LegionBenchError
+from legion_bench.errors import LegionBenchError, RunError
+
+if TYPE_CHECKING:
+    from legion_bench.results.store import Run
 
 threads.pin()  # before NumPy and torch load
 
@@ -23,8 +27,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Continual reinforcement learning on KUKA Meta-World streams.",
 )
-out = Console()
-err = Console(stderr=True)
+# Names may hold colons and brackets: they are no emoji, and escape() keeps them from being markup.
+out = Console(emoji=False)
+err = Console(stderr=True, emoji=False)
 
 Runs = Annotated[list[Path], typer.Argument(help="Run folders, or folders that hold some.")]
 
@@ -45,7 +50,7 @@ def list_(
         *short, long = rows[0]
         for column in short:
             table.add_column(column, no_wrap=True)
-        table.add_column(long)
+        table.add_column(long, overflow="fold")
         for row in rows:
             table.add_row(*row.values())
         out.print(table, "")
@@ -73,14 +78,17 @@ def run(
 
     if overwrite:
         err.print("[yellow]--overwrite: a run that is already in the folder will be deleted[/]")
+    # Schedulers end a job with SIGTERM: leave the run as Ctrl-C does.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         with Progress(err, protocol) as progress:
             path = launch.run(protocol, agent, seed, out_, overwrite=overwrite, watch=progress)
     except KeyboardInterrupt:
-        err.print("[yellow]interrupted; what was measured so far is kept[/]")
+        err.print("[yellow]interrupted; whatever was measured is in the run folder[/]")
         raise typer.Exit(130) from None
-    out.print(f"Run written to {path}", soft_wrap=True)
-    out.print(f"See it with: legion-bench report {path} --out report", soft_wrap=True)
+    shown = escape(str(path))
+    out.print(f"Run written to {shown}", soft_wrap=True)
+    out.print(f"See it with: legion-bench report {shown} --out report", soft_wrap=True)
 
 
 @app.command(
@@ -95,10 +103,11 @@ def report(
 ) -> None:
     """Write tables, figures and one self-contained index.html."""
     from legion_bench.reports.build import build_report
-    from legion_bench.results.store import find_runs, read_run
 
-    index = build_report([read_run(path) for path in find_runs(runs)], out_)
-    out.print(f"Report written to {index}", soft_wrap=True)
+    read, broken = _read(runs)
+    index = build_report(read, out_)
+    out.print(f"Report written to {escape(str(index))}", soft_wrap=True)
+    raise typer.Exit(1 if broken else 0)
 
 
 @app.command(
@@ -109,21 +118,36 @@ def metrics(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object per run and line.")] = False,
 ) -> None:
     """Print every metric of every run."""
-    from legion_bench.reports.measured import measure
-    from legion_bench.results.store import find_runs, read_run
+    from legion_bench.reports.measured import measure_all
 
-    for path in find_runs(runs):
-        run = measure(read_run(path))
+    read, broken = _read(runs)
+    for run in measure_all(read):
+        path = run.run.path
         for warning in run.warnings:
             err.print(f"[yellow]warning:[/] {escape(warning)}", soft_wrap=True)
         if as_json:
             numbers = {name: metric.value for name, metric in run.metrics.items()}
             typer.echo(json.dumps({"run": str(path), "metrics": numbers}))
             continue
-        table = Table(title=str(path), title_justify="left", box=None, padding=(0, 2))
+        table = Table(title=escape(str(path)), title_justify="left", box=None, padding=(0, 2))
         for name, metric in run.metrics.items():
             table.add_row(name, "–" if metric.value is None else f"{metric.value:.4f}", metric.reason or "")
         out.print(table, "")
+    raise typer.Exit(1 if broken else 0)
+
+
+def _read(paths: list[Path]) -> tuple[list[Run], int]:
+    """Return the runs that can be read, and how many cannot: one must not hide the others."""
+    from legion_bench.results.store import find_runs, read_run
+
+    read, broken = [], 0
+    for path in find_runs(paths):
+        try:
+            read.append(read_run(path))
+        except RunError as error:
+            broken += 1
+            err.print(f"[red]left out:[/] {escape(str(error))}", soft_wrap=True)
+    return read, broken
 
 
 @app.command(
@@ -142,7 +166,7 @@ def render(
     """Make a picture or a film of an episode."""
     from legion_bench.render import render as make
 
-    out.print(f"Written to {make(agent, task, out_, seed, size)}", soft_wrap=True)
+    out.print(f"Written to {escape(str(make(agent, task, out_, seed, size)))}", soft_wrap=True)
 
 
 @app.command(epilog=_example("legion-bench doctor"))
@@ -153,7 +177,7 @@ def doctor() -> None:
     broken = False
     for check in check_all():
         mark = "[green]ok  [/]" if check.ok else "[yellow]miss[/]" if check.optional else "[red]FAIL[/]"
-        out.print(f"{mark} {check.name}: {check.found}", soft_wrap=True, highlight=False)
+        out.print(f"{mark} {check.name}: {escape(check.found)}", soft_wrap=True, highlight=False)
         if not check.ok:
             out.print(f"     fix: {check.fix}", soft_wrap=True, highlight=False, markup=False)
         broken = broken or not (check.ok or check.optional)
@@ -182,3 +206,6 @@ def main() -> Any:
     except LegionBenchError as error:
         err.print(f"[red]error:[/] {escape(str(error))}", soft_wrap=True)
         sys.exit(2)
+    except OSError as error:  # no space, no permission, a file where a folder should be
+        err.print(f"[red]error:[/] {escape(str(error))}", soft_wrap=True)
+        sys.exit(1)

@@ -65,7 +65,7 @@ def _package(requirement: Requirement) -> Check:
     except PackageNotFoundError:
         return Check(requirement.name, False, "not installed", fix)
     ok = requirement.specifier.contains(found, prereleases=True)
-    return Check(requirement.name, ok, found, f"{fix} (needs {requirement.specifier})")
+    return Check(requirement.name, ok, found, fix)
 
 
 def _scene() -> Check:
@@ -84,7 +84,7 @@ def _bnpy() -> Check:
     try:
         return Check("bnpy", True, version("bnpy"), optional=True)
     except PackageNotFoundError:
-        return Check("bnpy", False, "not installed", f"{BNPY_FIX} (for LEGION's mixture)", optional=True)
+        return Check("bnpy", False, "not installed", f"{BNPY_FIX}  # for LEGION's mixture", optional=True)
 
 
 def _rendering() -> Check:

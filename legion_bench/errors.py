@@ -33,6 +33,6 @@ class MetricError(LegionBenchError):
 def unknown(kind: str, name: str, known: Iterable[str]) -> str:
     """Return “unknown task 'reech': did you mean 'reach'?”, or list what is known."""
     names = sorted(known)
-    close = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+    close = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
     hint = f"did you mean {close[0]!r}?" if close else f"known: {', '.join(names) or 'none'}"
     return f"unknown {kind} {name!r}: {hint}"

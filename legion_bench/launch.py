@@ -7,11 +7,10 @@ from pathlib import Path
 
 from legion_bench import agents, cards, threads
 from legion_bench.cards import AgentCard, ProtocolCard, StreamCard
-from legion_bench.errors import CardError
-from legion_bench.protocols.runner import Watch, train
+from legion_bench.protocols.runner import Watch, train, unwatched
 from legion_bench.results import provenance
 from legion_bench.results.store import Manifest, RunFolder, check_free, clear, now
-from legion_bench.seeding import MAX_SEED, derive
+from legion_bench.seeding import check_seed, derive
 from legion_bench.types import Agent, AgentSetup
 
 
@@ -22,7 +21,7 @@ def run(
     out: Path | None = None,
     *,
     overwrite: bool = False,
-    watch: Watch = lambda step, visit, success: None,
+    watch: Watch = unwatched,
 ) -> Path:
     """Train one agent under one protocol with one seed; return its run folder.
 
@@ -38,8 +37,7 @@ def run(
         LegionBenchError: a wrong name, card, parameter or folder; nothing was created.
     """
     threads.pin()
-    if not 0 <= seed < MAX_SEED:
-        raise CardError(f"seed must be in [0, {MAX_SEED}), got {seed}")
+    check_seed(seed)
     protocol_card, stream = cards.load_protocol(protocol)
     agent_card = agents.resolve(agent)
     path = out or default_folder(protocol_card, agent_card, seed)
@@ -81,7 +79,7 @@ def _manifest(protocol: ProtocolCard, stream: StreamCard, agent: AgentCard, seed
         agent=agent,
         started=now(),
         command=(Path(sys.argv[0]).name, *sys.argv[1:]),
-        versions=provenance.versions(),
+        versions=provenance.versions(agent.entry_point),
         git=provenance.git(),
         hardware=provenance.hardware(),
         threads=threads.describe(),

@@ -48,7 +48,6 @@ def _streams() -> list[Row]:
     return [
         {
             "name": stream.name,
-            "environment": env_id(stream.name),
             "steps": f"{len(stream.tasks)} × {stream.steps_per_task:,}",
             "title": stream.title,
         }

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from legion_bench import agents, cards
 from legion_bench.cards import StreamCard
 from legion_bench.errors import LegionBenchError, RenderError
+from legion_bench.seeding import check_seed
 
 FORMATS = (".png", ".gif", ".mp4")
 # A step lasts 12.5 ms; every second frame, 40 a second, looks smooth in real time.
@@ -35,11 +36,12 @@ def render(agent: str, task: str, out: Path, seed: int = 0, size: int = 480) -> 
     Raises:
         RenderError: another kind of file, no working renderer, or no video encoder.
     """
-    if out.suffix not in FORMATS:
+    if out.suffix.lower() not in FORMATS:
         raise RenderError(f"cannot write {out.name}: the file must end in {', '.join(FORMATS)}")
     stream = StreamCard(name=task, title=task, robot="kuka", tasks=(task,), steps_per_task=150)
     cards.load_task(task)
-    frames = _episode(agent, stream, seed, size, still=out.suffix == ".png")
+    check_seed(seed)
+    frames = _episode(agent, stream, seed, size, still=out.suffix.lower() == ".png")
     out.parent.mkdir(parents=True, exist_ok=True)
     _write(out, frames)
     return out
@@ -78,9 +80,9 @@ def _explained() -> Iterator[None]:
 
 
 def _write(out: Path, frames: list[NDArray[np.uint8]]) -> None:
-    if out.suffix == ".png":
+    if out.suffix.lower() == ".png":
         iio.imwrite(out, frames[0])
-    elif out.suffix == ".gif":
+    elif out.suffix.lower() == ".gif":
         iio.imwrite(out, frames, duration=_FRAME_MS, loop=0)
     else:
         try:

@@ -10,7 +10,15 @@ import zlib
 
 import numpy as np
 
+from legion_bench.errors import LegionBenchError
+
 MAX_SEED = 2**31
+
+
+def check_seed(seed: int) -> None:
+    """Raise LegionBenchError unless ``seed`` is in [0, 2**31)."""
+    if not 0 <= seed < MAX_SEED:
+        raise LegionBenchError(f"seed must be in [0, {MAX_SEED}), got {seed}")
 
 
 def derive(seed: int, *path: str | int) -> int:

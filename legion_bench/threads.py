@@ -24,7 +24,8 @@ def pin() -> None:
     """Set what the environment leaves open, in libraries still to load and in loaded ones."""
     for name, value in _DEFAULTS.items():
         os.environ.setdefault(name, value)
-    count = int(os.environ["OMP_NUM_THREADS"].split(",")[0])  # OpenMP allows one per nesting level
+    asked = os.environ["OMP_NUM_THREADS"].split(",")[0]  # OpenMP allows one per nesting level
+    count = int(asked) if asked.isdigit() and int(asked) > 0 else 1
     threadpool_limits(count)
     if "torch" in sys.modules:
         sys.modules["torch"].set_num_threads(count)

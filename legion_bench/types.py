@@ -21,6 +21,9 @@ Floats = npt.NDArray[np.float64]
 Actions = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
+# LEGION's twelve observed values, by their place in Meta-World's thirty-nine.
+LEGION_12 = np.array([0, 1, 2, 4, 5, 6, 11, 12, 13, 36, 37, 38])
+
 Metrics = Mapping[str, float]
 """What one update reports: name of a loss or statistic → its value."""
 
@@ -138,7 +141,7 @@ class TrainingRecord(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Environment steps per second of training, evaluation left out."""
     environment_seconds: float
     update_seconds: float
-    """Seconds in the agent: act, observe and update."""
+    """Seconds in the agent, all its methods together."""
     evaluation_seconds: float
-    losses: dict[str, float]
-    """Mean of what ``update`` reported."""
+    losses: dict[str, float | None]
+    """Mean of what ``update`` reported; null where that was not finite."""

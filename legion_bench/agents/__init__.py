@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import os
+import sys
 from importlib.metadata import entry_points
 from typing import Any
 
@@ -28,21 +30,22 @@ def resolve(name: str) -> AgentCard:
     Raises:
         CardError: nothing of that name; the message names the nearest match.
     """
-    plugins = installed()
-    if name in plugins:
-        return plugins[name]
-    if ":" in name and not name.endswith(".toml"):
+    if name.endswith(".toml") or name in catalogue.names("agents"):
+        return cards.load_agent(name)
+    if ":" in name:
         return AgentCard(name=name, title=name, entry_point=name)
-    if not name.endswith(".toml") and name not in catalogue.names("agents"):
+    plugins = installed()
+    if name not in plugins:
         raise CardError(unknown("agent", name, {*catalogue.names("agents"), *plugins}))
-    return cards.load_agent(name)
+    return plugins[name]
 
 
 def installed() -> dict[str, AgentCard]:
-    """Return the agents that installed packages offer through entry points."""
+    """Return the agents that installed packages offer; a built-in name stays built-in."""
     return {
         point.name: AgentCard(name=point.name, title=f"from {point.value}", entry_point=point.value)
         for point in entry_points(group=GROUP)
+        if point.name not in catalogue.names("agents")
     }
 
 
@@ -61,20 +64,28 @@ def build(card: AgentCard, setup: AgentSetup) -> Agent:
             "see legion_bench.types.Agent for the five methods"
         )
     _check_parameters(card, factory)
-    agent: Agent = factory(setup, **card.parameters)
+    try:
+        agent: Agent = factory(setup, **card.parameters)
+    except CardError as error:
+        raise CardError(f"agent {card.name!r}: {error}") from None
     return agent
 
 
 def _import(card: AgentCard) -> Any:
     module, _, attribute = card.entry_point.partition(":")
-    if not (module and attribute):
+    if not (attribute and all(part.isidentifier() for part in module.split("."))):
         raise CardError(
             f"agent {card.name!r}: entry_point must read package.module:Class, got {card.entry_point!r}"
         )
-    try:
-        return getattr(importlib.import_module(module), attribute)
-    except (ImportError, AttributeError, TypeError, ValueError) as error:
+    if os.getcwd() not in sys.path:  # as `python -m` does: an agent need not be installed to be tried
+        sys.path.insert(0, os.getcwd())
+    try:  # any other error is a bug in the module, which its author wants to see whole
+        imported = importlib.import_module(module)
+    except ModuleNotFoundError as error:
         raise CardError(f"agent {card.name!r}: cannot import {card.entry_point}: {error}") from error
+    if not hasattr(imported, attribute):
+        raise CardError(f"agent {card.name!r}: cannot import {card.entry_point}: no {attribute} in {module}")
+    return getattr(imported, attribute)
 
 
 def _check_parameters(card: AgentCard, factory: Any) -> None:

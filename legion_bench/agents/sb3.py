@@ -9,13 +9,14 @@ import copy
 import inspect
 import random
 from types import TracebackType
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import gymnasium
 import msgspec
 import numpy as np
 import torch
 from gymnasium import spaces
+from msgspec import Meta
 from numpy.random import mtrand
 from numpy.typing import NDArray
 from stable_baselines3 import SAC
@@ -34,6 +35,12 @@ _OURS = {
     "verbose": "progress goes to training.jsonl",
     "tensorboard_log": "progress goes to training.jsonl",
     "_init_setup_model": "it is internal to SB3",
+    # What SB3 uses in its own training loop alone, and would here be silently ignored.
+    "action_noise": "the runner owns the loop",
+    "stats_window_size": "the runner owns the loop",
+    "use_sde": "the runner owns the loop",
+    "use_sde_at_warmup": "the runner owns the loop",
+    "sde_sample_freq": "the runner owns the loop",
 }
 
 Part = Literal["buffer", "optimizer", "actor", "critic", "temperature"]
@@ -56,6 +63,18 @@ class Sb3Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     """Observations are multiplied by it then; metres are small numbers for a network."""
     reward_scale: float = 1.0
     """Rewards are multiplied by it before they are stored."""
+
+
+class _Limits(msgspec.Struct):
+    """What SB3 itself would notice late or never."""
+
+    batch_size: Annotated[int, Meta(ge=1)] = 1
+    buffer_size: Annotated[int, Meta(ge=1)] = 1
+    learning_starts: Annotated[int, Meta(ge=0)] = 0
+    train_freq: Annotated[int, Meta(ge=1)] = 1
+    gradient_steps: Annotated[int, Meta(ge=1)] = 1
+    gamma: Annotated[float, Meta(ge=0, le=1)] = 1.0
+    tau: Annotated[float, Meta(ge=0, le=1)] = 1.0
 
 
 class Sb3Agent:
@@ -85,7 +104,7 @@ class Sb3Agent:
     def begin_task(self, task: TaskInfo) -> None:
         """Reset what the card says, from the second visit on."""
         self._visit_steps = 0
-        if task.position > 0:
+        if task.position > 0 and self.config.reset:
             self._reset(derive(self._setup.seed, "reset", task.position))
 
     def act(self, observations: Floats, tasks: Ints, *, explore: bool) -> Actions:
@@ -233,8 +252,8 @@ def _config(parameters: dict[str, Any]) -> Sb3Config:
             raise CardError(f"parameters.options: {key!r} cannot be set: {_OURS[key]}")
         if key not in accepted:
             raise CardError(f"parameters.options: {unknown(f'{config.algorithm} option', key, accepted)}")
-    for key in ("train_freq", "gradient_steps"):
-        number = config.options.get(key, 1)
-        if not isinstance(number, int) or number < 1:
-            raise CardError(f"parameters.options: {key} must be a whole number from 1, got {number!r}")
+    try:
+        msgspec.convert(config.options, _Limits)
+    except msgspec.ValidationError as error:
+        raise CardError(f"parameters.options: {error}") from None
     return config

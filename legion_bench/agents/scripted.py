@@ -14,10 +14,8 @@ from metaworld import policies
 from metaworld.policies.policy import Policy
 
 from legion_bench.errors import CardError
-from legion_bench.types import Actions, AgentSetup, Floats, Ints, Metrics, TaskInfo, Transitions
+from legion_bench.types import LEGION_12, Actions, AgentSetup, Floats, Ints, Metrics, TaskInfo, Transitions
 
-# From 12 values back to their place in Meta-World's 39.
-_PLACES = np.array([0, 1, 2, 4, 5, 6, 11, 12, 13, 36, 37, 38])
 _GRIPPER = 3
 _OPEN, _CLOSED = 1.0, 0.0
 # Steps of full effort after which the fingers have closed on an object.
@@ -59,7 +57,7 @@ class ScriptedAgent:
 
     def _act(self, observation: Floats, task: int, gripper: tuple[int, int, bool]) -> Floats:
         full = np.zeros(39)
-        full[_PLACES] = observation
+        full[LEGION_12] = observation
         closing = self._closing.get(gripper, 0)
         full[_GRIPPER] = _CLOSED if closing >= _CLOSING_STEPS else _OPEN
         with warnings.catch_warnings():

@@ -13,13 +13,10 @@ from numpy.typing import ArrayLike, NDArray
 from legion_bench.cards import PLACEMENTS, ROBOTS, Placement, Robot, load_task
 from legion_bench.envs.metaworld import HAND_HIGH, HAND_LOW, RENDER_FPS, Scene
 from legion_bench.errors import CardError, unknown
-from legion_bench.types import Actions, Floats
+from legion_bench.types import LEGION_12, Actions, Floats
 
 RenderMode = Literal["rgb_array"]
 RENDER_MODES: tuple[str, ...] = get_args(RenderMode)
-
-# LEGION's twelve values, by their place in Meta-World's thirty-nine.
-LEGION_12 = np.array([0, 1, 2, 4, 5, 6, 11, 12, 13, 36, 37, 38])
 
 
 class ManipulationEnv(gymnasium.Env[Any, Any]):
@@ -103,8 +100,8 @@ class ManipulationEnv(gymnasium.Env[Any, Any]):
             raise CardError(unknown("robot", robot, ROBOTS))
         if placement not in PLACEMENTS:
             raise CardError(unknown("placement", placement, PLACEMENTS))
-        if horizon < 1:
-            raise ValueError(f"horizon must be at least 1, got {horizon}")
+        if not isinstance(horizon, int) or horizon < 1:
+            raise ValueError(f"horizon must be a whole number of steps from 1, got {horizon!r}")
         check_render_mode(render_mode)
         self.card = load_task(task)
         self.horizon = horizon
@@ -181,7 +178,10 @@ def check_action(action: ArrayLike) -> Actions:
     Raises:
         ValueError: wrong shape, NaN, or out of [-1, 1]; the message says which.
     """
-    checked = np.asarray(action, dtype=np.float32)
+    try:
+        checked = np.asarray(action, dtype=np.float32)
+    except (TypeError, ValueError, OverflowError):
+        raise ValueError(f"action must be four numbers, shape (4,), in [-1, 1], got {action!r}") from None
     if checked.shape != (4,):
         raise ValueError(f"action must have shape (4,) with values in [-1, 1], got shape {checked.shape}")
     if not np.all(np.abs(checked) <= 1.0):  # also False for NaN

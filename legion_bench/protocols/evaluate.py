@@ -79,7 +79,7 @@ class Evaluator:
         outcomes = [_Outcome() for _ in self._envs]
         over = False
         while not over:
-            actions = policy(observations, self._indices)
+            actions = policy(observations.copy(), self._indices)
             for slot, (env, outcome) in enumerate(zip(self._envs, outcomes, strict=True)):
                 observations[slot], reward, terminated, truncated, info = env.step(actions[slot])
                 outcome.add(reward, info)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from typing import Protocol
 
@@ -44,13 +44,17 @@ Watch = Callable[[int, TaskInfo | None, float | None], None]
 evaluation the mean success over tasks."""
 
 
+def unwatched(step: int, visit: TaskInfo | None, success: float | None) -> None:
+    """Watch nothing."""
+
+
 def train(
     protocol: ProtocolCard,
     stream: StreamCard,
     agent: Agent,
     seed: int,
     recorder: Recorder,
-    watch: Watch = lambda step, visit, success: None,
+    watch: Watch = unwatched,
 ) -> None:
     """Take an agent through a stream, evaluating it as the protocol says.
 
@@ -88,13 +92,15 @@ class _Loop:
         self._evaluate(-1, None)
         reset_seed: int | None = seed  # the first reset starts the stream
         for phase in phases:
-            self._agent.begin_task(phase.visit)
+            with self._clock.measure("agent"):
+                self._agent.begin_task(phase.visit)
             observation, _ = self._env.reset(seed=reset_seed)
             reset_seed = None
             for stop in phase.evaluate_at:
                 observation = self._train_until(stop, observation, phase.visit)
                 if stop == phase.stop:
-                    self._agent.end_task(phase.visit)
+                    with self._clock.measure("agent"):
+                        self._agent.end_task(phase.visit)
                 self._evaluate(phase.visit.position, phase.visit)
                 self._recorder.trained(self._clock.record(stop, phase.visit))
 
@@ -117,7 +123,7 @@ class _Loop:
                         tasks=task,
                     )
                 )
-                self._clock.report(self._agent.update())
+                self._clock.report(self._update())
             self._step += 1
             observation = following
             if (terminated or truncated) and not self._env.visit_over:
@@ -138,8 +144,13 @@ class _Loop:
     def _act(self, observations: Floats, tasks: Ints, *, explore: bool) -> Actions:
         """Return the agent's actions as the environment will execute them."""
         returned = self._agent.act(observations, tasks, explore=explore)
-        actions = np.asarray(returned, dtype=np.float32)
         shape = (len(observations), 4)
+        try:
+            actions = np.asarray(returned, dtype=np.float32)
+        except (TypeError, ValueError, OverflowError) as error:
+            raise AgentError(
+                f"{type(self._agent).__name__}.act must return an array of shape {shape}: {error}"
+            ) from error
         if actions.shape != shape or not np.all(np.abs(actions) <= 1.0):  # False for NaN as well
             what = f"shape {actions.shape}" if actions.shape != shape else str(actions.tolist())
             raise AgentError(
@@ -147,6 +158,15 @@ class _Loop:
                 f" in [-1, 1], got {what}"
             )
         return actions
+
+    def _update(self) -> Metrics:
+        reported = self._agent.update()
+        if not isinstance(reported, Mapping) or not all(np.ndim(value) == 0 for value in reported.values()):
+            raise AgentError(
+                f"{type(self._agent).__name__}.update must return a mapping of names to numbers,"
+                f" {{}} for none, got {reported!r}"
+            )
+        return reported
 
 
 class _Clock:

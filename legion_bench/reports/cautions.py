@@ -29,6 +29,8 @@ def _unfinished(runs: Sequence[Measured]) -> Iterator[str]:
     for run in runs:
         manifest = run.run.manifest
         if manifest.status == "finished":
+            if not run.complete:
+                yield f"{run.folder}: says it finished, but its evaluation log is not complete"
             continue
         verb = {"running": "was still running, or was killed,"}.get(manifest.status, manifest.status)
         error = f": {manifest.error}" if manifest.error else ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import subprocess
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import PackageNotFoundError, packages_distributions, version
 from pathlib import Path
 
 # Packages that reference numbers depend on (constraints.txt pins them).
@@ -22,10 +22,16 @@ PACKAGES = (
 )
 
 
-def versions() -> dict[str, str]:
-    """Return Python's version and those of the packages that are installed."""
+def versions(entry_point: str) -> dict[str, str]:
+    """Return Python's version and those of the packages that are installed.
+
+    Args:
+        entry_point: the agent's ``package.module:Class``; the package it comes from is
+            among those reported.
+    """
     found = {"python": platform.python_version()}
-    for package in PACKAGES:
+    agent = packages_distributions().get(entry_point.partition(".")[0].partition(":")[0], [])
+    for package in dict.fromkeys((*PACKAGES, *agent)):
         try:
             found[package] = version(package)
         except PackageNotFoundError:

@@ -9,12 +9,12 @@ stops a run, what it had measured can be read.
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from io import RawIOBase
 from pathlib import Path
-from typing import Any, BinaryIO, Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 import msgspec
 
@@ -26,6 +26,7 @@ SCHEMA: Literal[1] = 1
 MANIFEST = "run.json"
 EVALUATIONS = "evaluations.jsonl"
 TRAINING = "training.jsonl"
+_FILES = {MANIFEST, f"{MANIFEST}.tmp", EVALUATIONS, TRAINING}
 
 Status = Literal["running", "finished", "failed", "interrupted"]
 _R = TypeVar("_R", EvaluationRecord, TrainingRecord)
@@ -85,8 +86,8 @@ class RunFolder:
         self.path = path
         self.manifest = manifest
         try:  # the logs first: creating them is what claims the folder
-            self._evaluations: BinaryIO = (path / EVALUATIONS).open("xb")
-            self._training: BinaryIO = (path / TRAINING).open("xb")
+            self._evaluations: RawIOBase = (path / EVALUATIONS).open("xb", buffering=0)
+            self._training: RawIOBase = (path / TRAINING).open("xb", buffering=0)
         except FileExistsError:
             raise RunError(f"{path} already holds a run, perhaps one that has just begun") from None
         self._write_manifest()
@@ -103,8 +104,11 @@ class RunFolder:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: Any) -> None:
+        deleted = os.fstat(self._evaluations.fileno()).st_nlink == 0
         self._evaluations.close()
         self._training.close()
+        if deleted:  # by --overwrite, say: what lies there now is another run's
+            raise RunError(f"{self.path} was deleted while this run was writing to it") from error
         status: Status = "finished"
         if kind is not None:
             status = "interrupted" if issubclass(kind, KeyboardInterrupt) else "failed"
@@ -139,16 +143,18 @@ def check_free(path: Path, *, overwrite: bool) -> None:
         raise RunError(f"{path} is a file: choose another --out")
     if not any(path.iterdir()):
         return
-    if not (path / MANIFEST).is_file():
-        raise RunError(f"{path} is not empty and holds no run: choose another --out")
+    others = sorted({entry.name for entry in path.iterdir()} - _FILES)
+    if others or not (path / MANIFEST).is_file():
+        what = f"holds {others[0]}, which is no part of a run" if others else "is not empty and holds no run"
+        raise RunError(f"{path} {what}: choose another --out")
     if not overwrite:
         raise RunError(f"{path} already holds a run: choose another --out, or say --overwrite to delete it")
 
 
 def clear(path: Path) -> None:
-    """Delete the run in ``path``, if there is one."""
-    if (path / MANIFEST).is_file():
-        shutil.rmtree(path)
+    """Delete the run in ``path``, if there is one, and nothing else."""
+    for name in _FILES:
+        (path / name).unlink(missing_ok=True)
 
 
 def find_runs(paths: Iterable[Path]) -> tuple[Path, ...]:
@@ -161,7 +167,8 @@ def find_runs(paths: Iterable[Path]) -> tuple[Path, ...]:
     for path in paths:
         if not path.exists():
             raise RunError(f"{path} does not exist")
-        here = {manifest.parent for manifest in path.rglob(MANIFEST)}
+        # Resolved, so that one run under two spellings is one run.
+        here = {manifest.parent.resolve() for manifest in path.rglob(MANIFEST)}
         if not here:
             raise RunError(f"{path} holds no run (no {MANIFEST} at or below it)")
         found |= here
@@ -187,9 +194,11 @@ def read_run(path: Path) -> Run:
     return Run(path, manifest, evaluations, training, tuple(torn + torn_too))
 
 
-def _append(file: BinaryIO, records: Iterable[EvaluationRecord] | Iterable[TrainingRecord]) -> None:
-    file.write(b"".join(msgspec.json.encode(record) + b"\n" for record in records))
-    file.flush()
+def _append(file: RawIOBase, records: Iterable[EvaluationRecord] | Iterable[TrainingRecord]) -> None:
+    """Write whole lines, unbuffered: a full disk is noticed here, not when closing."""
+    lines = memoryview(b"".join(msgspec.json.encode(record) + b"\n" for record in records))
+    while lines:
+        lines = lines[file.write(lines) :]
 
 
 def _read_log(path: Path, record: type[_R]) -> tuple[tuple[_R, ...], list[str]]:
