@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import sysconfig
 from functools import cache
 from pathlib import Path
 
@@ -37,8 +38,8 @@ def python(*arguments: str | Path, cwd: Path | None = None, **environment: str) 
 
 
 def command_line(*arguments: str | Path, cwd: Path | None = None, **environment: str) -> Done:
-    """Run ``legion-bench`` in a subprocess; return how it went."""
-    return python("-c", "from legion_bench.cli import main; main()", *arguments, cwd=cwd, **environment)
+    """Run the installed ``legion-bench`` in a subprocess; return how it went."""
+    return python(Path(sysconfig.get_path("scripts")) / "legion-bench", *arguments, cwd=cwd, **environment)
 
 
 @cache

@@ -13,7 +13,7 @@ import typer
 from legion_bench import __version__, metrics
 from legion_bench.cli import app, main
 from legion_bench.errors import AgentError
-from legion_bench.results.store import EVALUATIONS, read_run
+from legion_bench.results.store import EVALUATIONS, MANIFEST, read_run
 from tests.helpers import contents
 
 Call = Callable[..., tuple[int, str, str]]
@@ -185,8 +185,24 @@ def test_metrics_of_a_corrupt_log_name_file_and_line(call: Call, run_folder: Pat
     log = run_folder / EVALUATIONS
     log.write_bytes(b"junk\n" + log.read_bytes())
     code, _, err = call("metrics", run_folder)
-    assert code == 2
+    assert code == 1
     assert "evaluations.jsonl, line 1" in err
+
+
+@pytest.mark.parametrize(
+    "command", [("metrics", "--json"), ("report", "--out", "report")], ids=["metrics", "report"]
+)
+def test_a_run_that_cannot_be_read_does_not_hide_the_others(
+    call: Call, run_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken" / MANIFEST).write_text("{}")
+    code, out, err = call(*command, run_folder, tmp_path / "broken")
+    assert code == 1
+    assert "left out" in err
+    assert "broken" in err
+    assert str(run_folder) in out or (tmp_path / "report" / "index.html").is_file()
 
 
 def test_report_writes_one_self_contained_page(call: Call, finished: Path, tmp_path: Path) -> None:

@@ -40,12 +40,26 @@ def test_ctrl_c_leaves_an_interrupted_run_that_can_be_read(tmp_path: Path) -> No
     process.send_signal(signal.SIGINT)
     _, error = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert "interrupted; what was measured so far is kept" in error
+    assert "interrupted; whatever was measured is in the run folder" in error
     assert "Traceback" not in error
     run = read_run(tmp_path / "run")
     assert run.manifest.status == "interrupted"
     assert len(run.evaluations) > 8
     assert run.warnings == ()
+
+
+def test_the_agent_of_the_docs_runs_as_the_docs_say(tmp_path: Path) -> None:
+    page = (Path(__file__).parents[1] / "docs" / "your-agent.md").read_text(encoding="utf-8")
+    code = page.split("```python\n", 1)[1].split("```", 1)[0]
+    card = next(block for block in page.split("```toml\n")[1:] if "[parameters]" in block).split("```", 1)[0]
+    (tmp_path / "my_lab").mkdir()
+    (tmp_path / "my_lab" / "agents.py").write_text(code, encoding="utf-8")
+    (tmp_path / "hopeful.toml").write_text(card, encoding="utf-8")
+    protocol = write_protocol(tmp_path)
+    for agent in ("my_lab.agents:Hopeful", "./hopeful.toml"):
+        done = command_line("run", "--protocol", protocol, "--agent", agent, cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+    assert len(code.strip().splitlines()) <= 30
 
 
 @pytest.mark.skipif(os.name != "posix", reason="sends SIGKILL")

@@ -113,10 +113,18 @@ def test_a_run_is_not_written_over(run_folder: Path, tiny_protocol: Path) -> Non
 
 
 def test_overwriting_replaces_the_run(run_folder: Path, tiny_protocol: Path) -> None:
-    (run_folder / "notes.txt").write_text("of the old run")
     launch.run(str(tiny_protocol), "random", seed=2, out=run_folder, overwrite=True)
     assert read_run(run_folder).manifest.seed == 2
-    assert not (run_folder / "notes.txt").exists()
+
+
+def test_overwriting_refuses_a_folder_that_holds_more_than_a_run(
+    run_folder: Path, tiny_protocol: Path
+) -> None:
+    (run_folder / "notes.txt").write_text("worth keeping")
+    before = contents(run_folder)
+    with pytest.raises(RunError, match=r"holds notes\.txt"):
+        launch.run(str(tiny_protocol), "random", seed=2, out=run_folder, overwrite=True)
+    assert contents(run_folder) == before
 
 
 def test_overwriting_spares_the_old_run_if_the_new_one_cannot_begin(

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from legion_bench.seeding import MAX_SEED, derive
+from legion_bench.errors import LegionBenchError
+from legion_bench.seeding import MAX_SEED, check_seed, derive
 from tests.helpers import python
 
 seeds = st.integers(0, MAX_SEED - 1)
@@ -56,3 +57,9 @@ def test_a_seed_is_the_same_in_another_process() -> None:
     """Python's own hash would differ: it is salted per process."""
     code = "from legion_bench.seeding import derive; print(derive(0, 'agent'))"
     assert int(python("-c", code, PYTHONHASHSEED="5").stdout) == derive(0, "agent")
+
+
+@pytest.mark.parametrize("seed", [-1, 2**31])
+def test_a_seed_out_of_range_is_refused(seed: int) -> None:
+    with pytest.raises(LegionBenchError, match="seed must be in"):
+        check_seed(seed)

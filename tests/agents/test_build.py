@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
 
@@ -140,3 +141,11 @@ class Broken(RandomAgent):
 
     def __init__(self, setup: Any) -> None:
         self.ratio = 1 / 0
+
+
+def test_an_installed_package_cannot_take_a_built_in_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    points = [EntryPoint(name, "elsewhere:Agent", agents.GROUP) for name in ("sac-finetune", "other")]
+    monkeypatch.setattr(agents, "entry_points", lambda group: points)
+    assert set(agents.installed()) == {"other"}
+    assert agents.resolve("sac-finetune").entry_point == "legion_bench.agents.sb3:Sb3Agent"
+    assert agents.resolve("other").entry_point == "elsewhere:Agent"

@@ -125,7 +125,7 @@ def test_a_wrong_parameter_is_named(parameters: Any, complaint: str, make_setup:
         Sb3Agent(make_setup(), **parameters)
 
 
-@pytest.mark.parametrize("option", ["policy", "env", "seed", "verbose", "tensorboard_log"])
+@pytest.mark.parametrize("option", ["policy", "env", "seed", "verbose", "tensorboard_log", "use_sde"])
 def test_what_the_adapter_decides_a_card_cannot(option: str, make_setup: MakeSetup) -> None:
     with pytest.raises(CardError, match=f"'{option}' cannot be set: "):
         Sb3Agent(make_setup(), algorithm="SAC", options={option: 1})
@@ -140,7 +140,13 @@ def test_what_the_adapter_decides_a_card_cannot(option: str, make_setup: MakeSet
         {"policy_kwargs": {"net_arc": [8]}},
         {"train_freq": 0},
         {"train_freq": [1, "episode"]},
+        {"train_freq": True},
         {"gradient_steps": -1},
+        {"learning_starts": "soon"},
+        {"batch_size": -1},
+        {"buffer_size": 0},
+        {"gamma": 97},
+        {"tau": float("nan")},
         {"device": "abacus"},
     ],
     ids=str,

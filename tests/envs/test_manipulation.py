@@ -151,7 +151,9 @@ def test_a_wrong_shape_is_named() -> None:
 @pytest.mark.parametrize(
     ("changes", "complaint"),
     [
-        ({"horizon": 0}, "horizon must be at least 1, got 0"),
+        ({"horizon": 0}, "horizon must be a whole number of steps from 1, got 0"),
+        ({"horizon": 2.5}, "whole number of steps from 1, got 2.5"),
+        ({"robot": "kuks"}, "did you mean 'kuka'"),
         ({"placement": "every-episod"}, "did you mean 'every-episode'"),
         ({"render_mode": "human"}, "render_mode must be .*'human'"),
         ({"task": "reech"}, "did you mean 'reach'"),

@@ -236,3 +236,20 @@ def test_actions_of_another_type_are_stored_as_executed(stream: StreamCard, row:
     for batch in agent.transitions:
         assert batch.actions.dtype == np.float32
         np.testing.assert_array_equal(batch.actions, np.array([row], dtype=np.float32))
+
+
+@pytest.mark.parametrize("reported", [None, "0.5", {"loss": np.zeros(3)}])
+def test_an_update_that_reports_no_numbers_is_refused(stream: StreamCard, reported: Any) -> None:
+    class Mute(Wrong):
+        def update(self) -> Any:
+            return reported
+
+    agent = Mute(lambda count: np.zeros((count, 4)), True)
+    with pytest.raises(AgentError, match=r"Mute\.update must return a mapping"):
+        train(PROTOCOL, stream, agent, 0, Kept())
+
+
+def test_ragged_actions_are_refused(stream: StreamCard) -> None:
+    agent = Wrong(lambda count: [[0.0], [0.0, 0.0]], True)
+    with pytest.raises(AgentError, match=r"must return an array of shape \(1, 4\)"):
+        train(PROTOCOL, stream, agent, 0, Kept())

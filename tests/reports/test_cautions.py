@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -83,3 +84,10 @@ def test_unequal_budgets(make_run: MakeRun) -> None:
         "2 different protocol cards are named 'smoke' and are reported apart (smoke #1, smoke #2);"
         " they differ in stream.steps_per_task (1000, 2000)"
     ]
+
+
+def test_a_log_that_was_cut_belies_a_finished_run(make_run: MakeRun) -> None:
+    whole = make_run(seed=0)
+    cut = replace(make_run(seed=1), evaluations=whole.evaluations[: len(whole.evaluations) // 2])
+    (caution,) = cautions(measure_all([whole, cut]))
+    assert "says it finished, but its evaluation log is not complete" in caution

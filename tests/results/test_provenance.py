@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import subprocess
+from importlib.metadata import version
 from pathlib import Path
 
 import msgspec
@@ -17,8 +18,11 @@ from legion_bench.results import provenance
 ROOT = Path(legion_bench.__file__).resolve().parents[1]
 
 
+AGENT = "legion_bench.agents.random:RandomAgent"
+
+
 def test_versions_are_those_in_use() -> None:
-    found = provenance.versions()
+    found = provenance.versions(AGENT)
     assert found["python"] == platform.python_version()
     assert found["legion-bench"] == legion_bench.__version__
     assert found["mujoco"] == mujoco.__version__
@@ -27,7 +31,7 @@ def test_versions_are_those_in_use() -> None:
 
 def test_a_package_that_is_not_installed_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(provenance, "PACKAGES", ("numpy", "no-such-package"))
-    assert set(provenance.versions()) == {"python", "numpy"}
+    assert set(provenance.versions(AGENT)) == {"python", "numpy"}
 
 
 def test_hardware_is_this_machines() -> None:
@@ -59,5 +63,14 @@ def test_without_git_the_revision_is_unknown(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_all_of_it_can_be_written_as_json() -> None:
-    record = {"versions": provenance.versions(), "git": provenance.git(), "hardware": provenance.hardware()}
+    record = {
+        "versions": provenance.versions(AGENT),
+        "git": provenance.git(),
+        "hardware": provenance.hardware(),
+    }
     assert msgspec.json.decode(msgspec.json.encode(record)) == record
+
+
+def test_the_package_an_agent_comes_from_is_named() -> None:
+    assert provenance.versions("hypothesis.core:Agent")["hypothesis"] == version("hypothesis")
+    assert "hypothesis" not in provenance.versions(AGENT)

@@ -21,6 +21,7 @@ from legion_bench.results.store import (
     find_runs,
     read_run,
 )
+from legion_bench.types import TrainingRecord
 from tests.helpers import contents
 
 
@@ -196,8 +197,29 @@ def test_clearing_deletes_runs_and_nothing_else(run_folder: Path, tmp_path: Path
     (tmp_path / "thesis.tex").write_text("years of work")
     clear(tmp_path)
     assert (tmp_path / "thesis.tex").exists()
+    (run_folder / "notes.txt").write_text("worth keeping")
     clear(run_folder)
-    assert not run_folder.exists()
+    assert [path.name for path in run_folder.iterdir()] == ["notes.txt"]
+
+
+def test_a_loss_that_is_not_finite_is_null_and_can_be_read(tmp_path: Path, manifest: Manifest) -> None:
+    record = TrainingRecord(
+        1, 0, "reach", 1.0, 1.0, 1.0, 1.0, 1.0, {"a": float("nan"), "b": float("inf"), "c": 2.0}
+    )
+    with RunFolder(tmp_path / "run", manifest) as folder:
+        folder.trained(record)
+    assert read_run(tmp_path / "run").training[0].losses == {"a": None, "b": None, "c": 2.0}
+
+
+def test_a_run_deleted_while_it_is_written_leaves_no_manifest(tmp_path: Path, manifest: Manifest) -> None:
+    path = tmp_path / "run"
+    with pytest.raises(RunError, match="deleted while this run was writing"), RunFolder(path, manifest):
+        clear(path)
+    assert not list(path.iterdir())
+
+
+def test_a_run_under_two_spellings_is_one_run(run_folder: Path) -> None:
+    assert find_runs([run_folder, run_folder / ".." / run_folder.name]) == (run_folder,)
 
 
 def test_a_folder_in_use_is_not_written_over(run_folder: Path, manifest: Manifest) -> None:
