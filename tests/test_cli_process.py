@@ -24,8 +24,9 @@ main()
 """
 
 
-@pytest.mark.skipif(os.name != "posix", reason="sends SIGINT")
-def test_ctrl_c_leaves_an_interrupted_run_that_can_be_read(tmp_path: Path) -> None:
+@pytest.mark.skipif(os.name != "posix", reason="sends signals")
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM], ids=["ctrl-c", "scheduler"])
+def test_an_interrupted_run_says_so_and_can_be_read(tmp_path: Path, sent: signal.Signals) -> None:
     protocol = write_protocol(tmp_path, steps=100_000, every=10)
     arguments = ["run", "--protocol", str(protocol), "--agent", "random", "--out", str(tmp_path / "run")]
     process = subprocess.Popen(
@@ -37,7 +38,7 @@ def test_ctrl_c_leaves_an_interrupted_run_that_can_be_read(tmp_path: Path) -> No
         assert process.poll() is None, "it ended before it was interrupted"
         assert time.monotonic() < deadline
         time.sleep(0.05)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(sent)
     _, error = process.communicate(timeout=60)
     assert process.returncode == 130
     assert "interrupted; whatever was measured is in the run folder" in error
