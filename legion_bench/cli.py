@@ -19,7 +19,7 @@ from legion_bench.errors import LegionBenchError, RunError
 if TYPE_CHECKING:
     from legion_bench.results.store import Run
 
-threads.pin()  # before NumPy and torch load
+threads.pin()  # before torch loads and reads its environment
 
 app = typer.Typer(
     no_args_is_help=True,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
 from typing import Protocol
 
@@ -161,12 +161,13 @@ class _Loop:
 
     def _update(self) -> Metrics:
         reported = self._agent.update()
-        if not isinstance(reported, Mapping) or not all(np.ndim(value) == 0 for value in reported.values()):
+        try:
+            return {name: float(value) for name, value in reported.items()}
+        except (AttributeError, TypeError, ValueError) as error:
             raise AgentError(
                 f"{type(self._agent).__name__}.update must return a mapping of names to numbers,"
                 f" {{}} for none, got {reported!r}"
-            )
-        return reported
+            ) from error
 
 
 class _Clock:
@@ -190,7 +191,7 @@ class _Clock:
     def report(self, metrics: Metrics) -> None:
         """Take in what one update reported."""
         for name, value in metrics.items():
-            self._reports[name].append(float(value))
+            self._reports[name].append(value)
 
     def record(self, step: int, visit: TaskInfo) -> TrainingRecord:
         """Return progress since the last record, and begin anew."""

@@ -81,7 +81,7 @@ def measure_all(runs: Sequence[Run]) -> tuple[Measured, ...]:
     manifests = [run.manifest for run in runs]
     protocols = _labels([(m.protocol.name, (m.protocol, m.stream, m.tasks)) for m in manifests])
     agents = _labels([(m.agent.name, m.agent) for m in manifests])
-    paths = [run.path.absolute() for run in runs]
+    paths = [run.path.resolve() for run in runs]
     root = os.path.commonpath([path.parent for path in paths]) if paths else ""
     folders = [path.relative_to(root).as_posix() for path in paths]
     named = [

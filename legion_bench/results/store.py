@@ -158,21 +158,23 @@ def clear(path: Path) -> None:
 
 
 def find_runs(paths: Iterable[Path]) -> tuple[Path, ...]:
-    """Return every run folder at or below the given paths, sorted and without repeats.
+    """Return every run folder at or below the given paths, as spelled there, sorted.
+
+    A run that two spellings lead to is returned once.
 
     Raises:
         RunError: a path does not exist or holds no run.
     """
-    found: set[Path] = set()
+    found: dict[Path, Path] = {}
     for path in paths:
         if not path.exists():
             raise RunError(f"{path} does not exist")
-        # Resolved, so that one run under two spellings is one run.
-        here = {manifest.parent.resolve() for manifest in path.rglob(MANIFEST)}
+        here = [manifest.parent for manifest in path.rglob(MANIFEST)]
         if not here:
             raise RunError(f"{path} holds no run (no {MANIFEST} at or below it)")
-        found |= here
-    return tuple(sorted(found))
+        for folder in here:
+            found.setdefault(folder.resolve(), folder)
+    return tuple(sorted(found.values()))
 
 
 def read_run(path: Path) -> Run:

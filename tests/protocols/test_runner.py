@@ -238,7 +238,7 @@ def test_actions_of_another_type_are_stored_as_executed(stream: StreamCard, row:
         np.testing.assert_array_equal(batch.actions, np.array([row], dtype=np.float32))
 
 
-@pytest.mark.parametrize("reported", [None, "0.5", {"loss": np.zeros(3)}])
+@pytest.mark.parametrize("reported", [None, "0.5", {"loss": np.zeros(3)}, {"loss": "low"}])
 def test_an_update_that_reports_no_numbers_is_refused(stream: StreamCard, reported: Any) -> None:
     class Mute(Wrong):
         def update(self) -> Any:

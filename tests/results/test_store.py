@@ -219,7 +219,9 @@ def test_a_run_deleted_while_it_is_written_leaves_no_manifest(tmp_path: Path, ma
 
 
 def test_a_run_under_two_spellings_is_one_run(run_folder: Path) -> None:
-    assert find_runs([run_folder, run_folder / ".." / run_folder.name]) == (run_folder,)
+    other = run_folder / ".." / run_folder.name
+    assert find_runs([run_folder, other]) == (run_folder,)
+    assert find_runs([other, run_folder]) == (other,)
 
 
 def test_a_folder_in_use_is_not_written_over(run_folder: Path, manifest: Manifest) -> None:
