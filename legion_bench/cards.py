@@ -19,10 +19,11 @@ from legion_bench.types import TaskInfo
 
 Positive = Annotated[int, Meta(gt=0)]
 Text = Annotated[str, Meta(min_length=1)]
-Robot = Literal["kuka"]
-Placement = Literal["fixed", "every-episode"]
+Robot = Literal["kuka", "sawyer"]
+Observation = Literal["legion-12", "metaworld-39"]
+Reward = Literal["v2", "v1", "legion"]
+Placement = Annotated[str, Meta(pattern=r"^(fixed|every-episode|pool:[1-9][0-9]*)$")]
 ROBOTS: tuple[str, ...] = get_args(Robot)
-PLACEMENTS: tuple[str, ...] = get_args(Placement)
 
 
 class _Card(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -37,6 +38,12 @@ class TaskCard(_Card, frozen=True, kw_only=True):
     """Meta-World's name of the task, which brings scene, reward and success."""
     instruction: Text
     """The task in one English sentence."""
+    paraphrases: Annotated[tuple[Text, ...], Meta(min_length=3, max_length=3)]
+    """The same in other words, to test what generalises."""
+    horizon: Positive = 150
+    """Environment steps after which an episode is truncated, unless asked otherwise."""
+    placement: Placement = "fixed"
+    """Where objects and goals stand, unless asked otherwise."""
 
 
 class StreamCard(_Card, frozen=True, kw_only=True):
@@ -48,10 +55,17 @@ class StreamCard(_Card, frozen=True, kw_only=True):
     """Task names in training order; a repeated name is a further presentation."""
     steps_per_task: Positive
     """Environment steps of training per visit."""
+    observation: Observation = "legion-12"
+    """What is observed: LEGION's 12 values or Meta-World's 39."""
+    reward: Reward = "v2"
+    """Meta-World's reward, its older form, or that divided by its running deviation."""
     horizon: Positive = 150
     """Environment steps after which an episode is truncated."""
     placement: Placement = "fixed"
-    """Where objects and goals stand: one draw per run, or one per episode."""
+    """Where objects and goals stand: one draw per run, one of N (``"pool:N"``), or one
+    per episode."""
+    terminate_on_success: bool = False
+    """Whether success ends the episode."""
 
     @property
     def total_steps(self) -> int:

@@ -184,6 +184,28 @@ def doctor() -> None:
     raise typer.Exit(1 if broken else 0)
 
 
+@app.command(
+    epilog=_example("legion-bench embed", "legion-bench embed --check", "legion-bench embed --table")
+)
+def embed(
+    check: Annotated[bool, typer.Option(help="Compare with the shipped table; write nothing.")] = False,
+    table: Annotated[bool, typer.Option(help="Print docs/language.md's tables; write nothing.")] = False,
+) -> None:
+    """Embed the sentences of all task cards anew."""
+    from legion_bench import language
+
+    if table:
+        typer.echo(language.markdown())
+    if check:
+        found = language.differences(language.read(), language.build())
+        for line in found or ["The shipped table is what the encoder makes."]:
+            out.print(escape(line), soft_wrap=True)
+        raise typer.Exit(1 if found else 0)
+    if not table:
+        language.write(language.build())
+        out.print(f"Written to {escape(str(language.path()))}", soft_wrap=True)
+
+
 def _version(asked: bool) -> None:
     if asked:
         out.print(f"legion-bench {__version__}")

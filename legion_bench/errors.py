@@ -30,6 +30,10 @@ class MetricError(LegionBenchError):
     """An evaluation log does not define what was asked of it."""
 
 
+class LanguageError(LegionBenchError):
+    """A sentence cannot be embedded."""
+
+
 def unknown(kind: str, name: str, known: Iterable[str]) -> str:
     """Return “unknown task 'reech': did you mean 'reach'?”, or list what is known."""
     names = sorted(known)

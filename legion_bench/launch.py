@@ -52,10 +52,10 @@ def run(
 
 def build_agent(card: AgentCard, stream: StreamCard, seed: int) -> Agent:
     """Return a fresh agent for a stream, seeded for run ``seed``."""
-    from legion_bench.envs.manipulation import action_space, observation_space
+    from legion_bench.envs.spaces import action_space, observation_space
 
     setup = AgentSetup(
-        observation_space=observation_space(),
+        observation_space=observation_space(stream.observation),
         action_space=action_space(),
         tasks=stream.visits(),
         steps_per_task=stream.steps_per_task,

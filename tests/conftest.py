@@ -10,7 +10,7 @@ import pytest
 
 from legion_bench import launch
 from legion_bench.cards import StreamCard
-from legion_bench.envs.manipulation import action_space, observation_space
+from legion_bench.envs.spaces import action_space, observation_space
 from legion_bench.types import AgentSetup
 from tests.helpers import rendering_works, write_protocol
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from metaworld.env_dict import ALL_V3_ENVIRONMENTS
 
 from legion_bench import agents, cards, catalogue
 from legion_bench.envs import ROBOTS
@@ -32,12 +33,17 @@ def test_a_task_card_loads_under_its_own_name(name: str) -> None:
     card = cards.load_task(name)
     assert card.name == name
     assert card.scene == f"{name}-v3"
-    assert card.instruction.endswith(".")
 
 
-def test_no_two_tasks_share_an_instruction() -> None:
-    instructions = [cards.load_task(name).instruction for name in catalogue.names("envs/tasks")]
-    assert len(set(instructions)) == len(instructions)
+def test_there_is_a_card_for_each_of_meta_worlds_tasks() -> None:
+    assert {f"{name}-v3" for name in catalogue.names("envs/tasks")} == set(ALL_V3_ENVIRONMENTS)
+
+
+def test_no_sentence_is_used_twice() -> None:
+    tasks = [cards.load_task(name) for name in catalogue.names("envs/tasks")]
+    sentences = [sentence.casefold() for task in tasks for sentence in (task.instruction, *task.paraphrases)]
+    assert len(set(sentences)) == len(sentences)
+    assert all(sentence.endswith(".") for sentence in sentences)
 
 
 @pytest.mark.parametrize("name", catalogue.names("envs/streams"))

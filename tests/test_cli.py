@@ -5,19 +5,21 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import typer
 
-from legion_bench import __version__, metrics
+from legion_bench import __version__, language, metrics
 from legion_bench.cli import app, main
 from legion_bench.errors import AgentError
 from legion_bench.results.store import EVALUATIONS, MANIFEST, read_run
 from tests.helpers import contents
 
 Call = Callable[..., tuple[int, str, str]]
-COMMANDS = ("list", "run", "report", "metrics", "render", "doctor")
+COMMANDS = ("list", "run", "report", "metrics", "render", "doctor", "embed")
 
 
 @pytest.fixture
@@ -214,6 +216,30 @@ def test_report_writes_one_self_contained_page(call: Call, finished: Path, tmp_p
     assert "random" in page
     assert "<script src" not in page
     assert 'rel="stylesheet" href' not in page
+
+
+@pytest.mark.parametrize(("length", "code"), [(1.0, 0), (2.0, 1)])
+def test_embedding_anew_writes_only_if_it_is_not_to_check(
+    length: float, code: int, monkeypatch: pytest.MonkeyPatch, call: Call, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(language, "path", lambda: tmp_path / "table.npz")
+    shipped = language.Table(("Go.",), np.ones((1, 4), np.float32), "none", "0", ())
+    monkeypatch.setattr(language, "build", lambda: shipped)
+    assert call("embed")[0] == 0
+    before = contents(tmp_path)
+    monkeypatch.setattr(language, "build", lambda: replace(shipped, embeddings=shipped.embeddings * length))
+    found, out, _ = call("embed", "--check")
+    assert found == code
+    assert ("embeddings differ by 1;" in out) == bool(code)
+    assert contents(tmp_path) == before
+
+
+def test_the_docs_tables_are_printed_and_nothing_is_written(
+    monkeypatch: pytest.MonkeyPatch, call: Call
+) -> None:
+    monkeypatch.setattr(language, "build", lambda: pytest.fail("nothing is to be embedded"))
+    code, out, _ = call("embed", "--table")
+    assert (code, out) == (0, language.markdown() + "\n")
 
 
 def test_doctor_is_content_with_the_machine_that_runs_the_tests(call: Call) -> None:

@@ -20,7 +20,9 @@ def test_unknown_says_that_nothing_is_known() -> None:
     assert unknown("task", "reach", []) == "unknown task 'reach': known: none"
 
 
-@pytest.mark.parametrize("name", ["CardError", "RunError", "AgentError", "RenderError", "MetricError"])
+@pytest.mark.parametrize(
+    "name", ["CardError", "RunError", "AgentError", "RenderError", "MetricError", "LanguageError"]
+)
 def test_every_user_error_has_one_base_that_is_a_value_error(name: str) -> None:
     error = getattr(errors, name)
     assert issubclass(error, LegionBenchError)

@@ -1,34 +1,37 @@
-"""The single-task environment behind every ``LegionBench/Kuka<Task>-v0``."""
+"""The single-task environment behind ``LegionBench/KukaReach-v0`` and its kin."""
 
 from __future__ import annotations
 
-from typing import Any, Literal, get_args
+from typing import Any, Unpack
 
 import gymnasium
 import numpy as np
-from gymnasium import spaces
-from gymnasium.error import ResetNeeded
+from gymnasium.error import ClosedEnvironmentError, ResetNeeded
 from numpy.typing import ArrayLike, NDArray
 
-from legion_bench.cards import PLACEMENTS, ROBOTS, Placement, Robot, load_task
-from legion_bench.envs.metaworld import HAND_HIGH, HAND_LOW, RENDER_FPS, Scene
-from legion_bench.errors import CardError, unknown
-from legion_bench.types import LEGION_12, Actions, Floats
+from legion_bench.cards import load_task
+from legion_bench.envs.engine import Engine
+from legion_bench.envs.metaworld import RENDER_FPS
+from legion_bench.envs.options import RENDER_MODES, Asked, options_for
+from legion_bench.envs.placements import Placements
+from legion_bench.envs.scaling import RunningScale
+from legion_bench.envs.spaces import action_space, check_actions, observation_space
+from legion_bench.seeding import MAX_SEED
+from legion_bench.types import Floats
 
-RenderMode = Literal["rgb_array"]
-RENDER_MODES: tuple[str, ...] = get_args(RenderMode)
+_ONLY = np.ones(1, np.bool_)
 
 
 class ManipulationEnv(gymnasium.Env[Any, Any]):
-    """One Meta-World manipulation task on the KUKA LBR iiwa 7 R800.
+    """One Meta-World manipulation task on a KUKA LBR iiwa 7 R800 or a Sawyer.
 
     ## Description
 
     A seven-joint arm with a two-finger gripper stands at a table and must bring one
     object, or its own hand, to a goal. Scene, reward and success test are those of
-    Meta-World v3 (Yu et al. 2020, McLean et al. 2025); the arm is ours. The hand is
-    moved by displacing a target that it is welded to, 80 times a second of
-    simulated time.
+    Meta-World v3 (Yu et al. 2020, McLean et al. 2025), to the last digit; the KUKA is
+    ours. The hand is moved by displacing a target that it is welded to, 80 times a
+    second of simulated time.
 
     ## Action Space
 
@@ -44,35 +47,65 @@ class ManipulationEnv(gymnasium.Env[Any, Any]):
 
     ## Observation Space
 
-    `Box((12,), float64)`, as in LEGION (Meng et al. 2025); metres, world frame.
+    `observation="legion-12"`: `Box((12,), float64)`, as in LEGION (Meng et al. 2025).
 
-    | Num | Observation | Min | Max |
-    |-----|-------------|-----|-----|
-    | 0-2 | hand x, y, z | -0.525, 0.348, -0.0525 | 0.525, 1.025, 0.7 |
-    | 3-5 | first object x, y, z | -Inf | Inf |
-    | 6-8 | second object x, y, z; zeros if there is none | -Inf | Inf |
-    | 9-11 | goal x, y, z | -Inf | Inf |
+    | Num | Observation | Min | Max | Unit |
+    |-----|-------------|-----|-----|------|
+    | 0-2 | hand x, y, z | -0.525, 0.348, -0.0525 | 0.525, 1.025, 0.7 | m |
+    | 3-5 | first object x, y, z | -Inf | Inf | m |
+    | 6-8 | second object x, y, z; zeros if there is none | -Inf | Inf | m |
+    | 9-11 | goal x, y, z | -Inf | Inf | m |
+
+    `observation="metaworld-39"`: `Box((39,), float64)`, as in Meta-World.
+
+    | Num | Observation | Min | Max | Unit |
+    |-----|-------------|-----|-----|------|
+    | 0-2 | hand x, y, z | -0.525, 0.348, -0.0525 | 0.525, 1.025, 0.7 | m |
+    | 3 | gripper opening | 0 | 1 | 10 cm |
+    | 4-6 | first object x, y, z | -Inf | Inf | m |
+    | 7-10 | first object's quaternion | -Inf | Inf | - |
+    | 11-13 | second object x, y, z; zeros if there is none | -Inf | Inf | m |
+    | 14-17 | second object's quaternion; zeros if there is none | -Inf | Inf | - |
+    | 18-35 | 0-17 of the step before | | | |
+    | 36-38 | goal x, y, z | -Inf | Inf | m |
+
+    Positions are in the world frame. Quaternions are as Meta-World gives them, scalar
+    first or last depending on the task.
 
     ## Rewards
 
-    Meta-World's shaped reward (its version 2), in [0, 10] per step.
+    `reward="v2"`: Meta-World's shaped reward, in [0, 10] per step. `"v1"`: its older
+    form, unbounded. `"legion"`: v1 divided by its running standard deviation
+    (exponential, rate 0.001), as LEGION is trained. Success does not depend on it.
 
     ## Starting State
 
     The hand hovers over the table with the gripper open. Objects and goal stand at
     a placement drawn from the task's distribution by the environment's seed:
-    `"fixed"` keeps the draw until the next `reset(seed=...)`, `"every-episode"`
-    draws anew at each reset.
+    `placement="fixed"` is one placement until the next `reset(seed=...)`,
+    `"pool:50"` one of fifty at each reset, `"every-episode"` a new one at each reset.
+    `split="evaluation"` draws from placements that `"training"` never sees.
 
     ## Episode End
 
-    Truncated after `horizon` steps; never terminated, success included. Success is
-    `info["success"]`; an episode counts as solved if it was 1 at any step.
+    Truncated after `horizon` steps. Terminated by success only if
+    `terminate_on_success`. Success is `info["success"]`; an episode counts as solved if
+    it was 1 at any step. If the simulation becomes unstable, the episode is truncated
+    with `info["physics_error"]` true, the last sound observation and reward 0.
 
     ## Arguments
 
-    `task` (card name), `robot`, `horizon`, `placement`, `render_mode`
-    (None or `"rgb_array"`) and `render_size` (pixels).
+    | Argument | Default | Values |
+    |----------|---------|--------|
+    | `robot` | by id | `"kuka"`, `"sawyer"` |
+    | `observation` | `"legion-12"` | `"legion-12"`, `"metaworld-39"` |
+    | `reward` | `"v2"` | `"v2"`, `"v1"`, `"legion"` |
+    | `horizon` | the card's, 150 | steps from 1 |
+    | `placement` | the card's, `"fixed"` | `"fixed"`, `"pool:N"`, `"every-episode"` |
+    | `split` | `"training"` | `"training"`, `"evaluation"` |
+    | `terminate_on_success` | `False` | |
+    | `render_mode` | `None` | `"human"`, `"rgb_array"`, `"depth_array"` |
+    | `render_size` | 480 | pixels |
 
     ## Version History
 
@@ -81,48 +114,47 @@ class ManipulationEnv(gymnasium.Env[Any, Any]):
 
     metadata = {"render_modes": list(RENDER_MODES), "render_fps": RENDER_FPS}  # noqa: RUF012
 
-    def __init__(
-        self,
-        task: str,
-        robot: Robot = "kuka",
-        horizon: int = 150,
-        placement: Placement = "fixed",
-        render_mode: RenderMode | None = None,
-        render_size: int = 480,
-    ) -> None:
+    def __init__(self, task: str, **asked: Unpack[Asked]) -> None:
         """Build the environment.
 
+        Args:
+            task: name of a task card.
+            **asked: see *Arguments*.
+
         Raises:
-            CardError: an unknown task, robot or placement rule.
-            ValueError: a horizon below 1, or an unknown render mode.
+            CardError: an unknown task, option, or name given for one.
+            ValueError: a horizon or frame size below 1.
         """
-        if robot not in ROBOTS:
-            raise CardError(unknown("robot", robot, ROBOTS))
-        if placement not in PLACEMENTS:
-            raise CardError(unknown("placement", placement, PLACEMENTS))
-        if not isinstance(horizon, int) or horizon < 1:
-            raise ValueError(f"horizon must be a whole number of steps from 1, got {horizon!r}")
-        check_render_mode(render_mode)
         self.card = load_task(task)
-        self.horizon = horizon
-        self.placement = placement
-        self.render_mode = render_mode
-        self.observation_space = observation_space()
+        self.options = options_for(self.card, asked)
+        self.render_mode = self.options.render_mode
+        self.observation_space = observation_space(self.options.observation)
         self.action_space = action_space()
-        self._scene = Scene(self.card.scene, robot, render_mode, render_size)
-        self._drawn: Floats | None = None
+        self.physics_errors = 0
+        """Episodes that ended because the simulation became unstable."""
+        self._engine = Engine(self.card.scene, self.options, 1)
+        self._placements = Placements(self.options)
+        self._scale = RunningScale(1) if self.options.reward == "legion" else None
         self._steps: int | None = None
+        self._closed = False
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[Floats, dict[str, Any]]:
         """Start an episode; see *Starting State* for what the seed decides."""
+        self._check_open()
         super().reset(seed=seed)
-        if self._drawn is None or seed is not None or self.placement == "every-episode":
-            self._drawn = self._scene.draw(self.np_random)
+        if seed is None and not self._placements.seeded:
+            seed = int(self.np_random.integers(MAX_SEED))
+        if seed is not None:
+            self._placements.restart(seed)
+            if self._scale is not None:
+                self._scale.restart(0)
         self._steps = 0
-        observation = self._scene.reset(self._drawn)
-        return observation[LEGION_12], self._info()
+        observation = self._engine.reset(0, self._placements.next())
+        if self.render_mode == "human":
+            self.render()
+        return observation, self._info(success=False, failure=False)
 
     def step(self, action: ArrayLike) -> tuple[Floats, float, bool, bool, dict[str, Any]]:
         """Advance by 12.5 ms of simulated time.
@@ -132,58 +164,55 @@ class ManipulationEnv(gymnasium.Env[Any, Any]):
 
         Raises:
             ValueError: an action of another shape, with NaN, or out of range.
-            gymnasium.error.ResetNeeded: before the first reset or past the horizon.
+            gymnasium.error.ResetNeeded: before the first reset or past the episode's end.
+            gymnasium.error.ClosedEnvironmentError: after ``close()``.
         """
-        checked = check_action(action)
-        if self._steps is None or self._steps >= self.horizon:
+        self._check_open()
+        checked = check_actions(action, (4,))
+        if self._steps is None:
             raise ResetNeeded("the episode is over or has not begun: call reset() before step()")
-        observation, reward, info = self._scene.step(checked)
+        outcome = self._engine.step(checked[None], (0,))
         self._steps += 1
-        truncated = self._steps == self.horizon
-        return observation[LEGION_12], reward, False, truncated, self._info() | info
+        success, failure = bool(outcome.successes[0]), bool(outcome.failures[0])
+        rewards = outcome.rewards
+        if self._scale is not None:
+            rewards = self._scale.scale(rewards, _ONLY)
+        terminated = success and self.options.terminate_on_success
+        truncated = failure or self._steps == self.options.horizon
+        if terminated or truncated:
+            self._steps = None
+        self.physics_errors += failure
+        if self.render_mode == "human":
+            self.render()
+        return outcome.observations[0], float(rewards[0]), terminated, truncated, self._info(success, failure)
 
-    def render(self) -> NDArray[np.uint8] | None:
-        """Return a frame [render_size, render_size, 3], or None without a render mode."""
-        return None if self.render_mode is None else self._scene.render()
+    def render(self) -> NDArray[Any] | None:
+        """Return a frame, depths, or None, as the render mode says.
+
+        Returns:
+            [render_size, render_size, 3] of uint8 for ``"rgb_array"``, [render_size,
+            render_size] of float32 for ``"depth_array"``, else None.
+
+        Raises:
+            gymnasium.error.ClosedEnvironmentError: after ``close()``.
+        """
+        self._check_open()
+        return None if self.render_mode is None else self._engine.render(0)
 
     def close(self) -> None:
-        """Free the renderer."""
-        self._scene.close()
+        """Free the renderer; the environment cannot be used afterwards."""
+        if not self._closed:
+            self._engine.close()
+        self._closed = True
 
-    def _info(self) -> dict[str, Any]:
-        return {"task": self.card.name, "instruction": self.card.instruction, "success": 0.0}
+    def _check_open(self) -> None:
+        if self._closed:
+            raise ClosedEnvironmentError("the environment is closed: make another")
 
-
-def observation_space() -> spaces.Box:
-    """Return the observation space that all tasks share."""
-    low, high = np.full(12, -np.inf), np.full(12, np.inf)
-    low[:3], high[:3] = HAND_LOW, HAND_HIGH
-    return spaces.Box(low, high, dtype=np.float64)
-
-
-def action_space() -> spaces.Box:
-    """Return the action space that all tasks share."""
-    return spaces.Box(-1.0, 1.0, (4,), np.float32)
-
-
-def check_render_mode(render_mode: str | None) -> None:
-    """Raise ValueError unless ``render_mode`` is None or one that is supported."""
-    if render_mode not in (None, *RENDER_MODES):
-        raise ValueError(f"render_mode must be None or one of {RENDER_MODES}, got {render_mode!r}")
-
-
-def check_action(action: ArrayLike) -> Actions:
-    """Return ``action`` as float32 [4].
-
-    Raises:
-        ValueError: wrong shape, NaN, or out of [-1, 1]; the message says which.
-    """
-    try:
-        checked = np.asarray(action, dtype=np.float32)
-    except (TypeError, ValueError, OverflowError):
-        raise ValueError(f"action must be four numbers, shape (4,), in [-1, 1], got {action!r}") from None
-    if checked.shape != (4,):
-        raise ValueError(f"action must have shape (4,) with values in [-1, 1], got shape {checked.shape}")
-    if not np.all(np.abs(checked) <= 1.0):  # also False for NaN
-        raise ValueError(f"action of shape (4,) must be finite and in [-1, 1], got {checked.tolist()}")
-    return checked
+    def _info(self, success: bool, failure: bool) -> dict[str, Any]:
+        return {
+            "task": self.card.name,
+            "instruction": self.card.instruction,
+            "success": float(success),
+            "physics_error": failure,
+        }

@@ -1,32 +1,63 @@
 """Meta-World's tasks on our robots: the only module that imports its simulator.
 
-A :class:`Scene` is a Meta-World v3 task whose model was compiled with another arm
-(:mod:`legion_bench.envs.scenes`). The task class itself runs unchanged, so rewards,
-success and observations are Meta-World's own.
+A :class:`Scene` is a Meta-World v3 task whose model was compiled with one of our arms
+(:mod:`legion_bench.envs.scenes`). The task class itself runs unchanged, so starts,
+rewards, success and observations are Meta-World's own.
 """
 
 from __future__ import annotations
 
 import xml.etree.ElementTree as ET
-from functools import cache
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
 import mujoco
 import numpy as np
+from gymnasium.envs.mujoco import MujocoEnv
 from metaworld.env_dict import ALL_V3_ENVIRONMENTS
 from metaworld.sawyer_xyz_env import RenderMode, SawyerXYZEnv
 from numpy.typing import NDArray
 
 from legion_bench import catalogue
 from legion_bench.envs.rendering import choose_backend
-from legion_bench.envs.scenes import flatten, swap_arm
+from legion_bench.envs.scenes import add_camera, flatten, swap_arm
 from legion_bench.errors import CardError, unknown
-from legion_bench.types import Floats
+from legion_bench.types import Actions, Floats
 
+STOCK = "sawyer"
+"""The robot that Meta-World's scenes come with."""
 RENDER_FPS = 80
 HAND_LOW = SawyerXYZEnv._HAND_SPACE.low
 HAND_HIGH = SawyerXYZEnv._HAND_SPACE.high
+STATE = mujoco.mjtState.mjSTATE_INTEGRATION
+"""All that MuJoCo carries from one step to the next."""
+# Starts that a scene remembers, about 5 kB each.
+_STARTS = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """The first moment of an episode, complete: from here on, all is decided by actions."""
+
+    placement: Floats
+    """What Meta-World drew: positions of object and goal, metres."""
+    state: Floats
+    """MuJoCo's integration state."""
+    body_pos: Floats
+    """[bodies, 3] of the model, which tasks edit to place what has no joint."""
+    site_pos: Floats
+    """[sites, 3] likewise."""
+    attributes: Mapping[str, Any]
+    """Numbers and arrays of Meta-World's task object."""
+    hand_target: Floats
+    """[3] of the mocap body that pulls the hand."""
+    time: float
+    """Simulated seconds."""
+    observation: Floats
+    """[39]"""
 
 
 class Scene:
@@ -38,7 +69,7 @@ class Scene:
         Args:
             name: Meta-World's name, e.g. ``"drawer-close-v3"``.
             robot: stem of a file in ``envs/robots/``.
-            render_mode: None or ``"rgb_array"``.
+            render_mode: None, ``"human"``, ``"rgb_array"`` or ``"depth_array"``.
             size: height and width of rendered frames in pixels.
 
         Raises:
@@ -47,45 +78,125 @@ class Scene:
         """
         if render_mode is not None:
             choose_backend()
-        self._task = _task_class(name, robot)(
+        self.task: Any = _task_class(name, robot)(
             render_mode=render_mode, camera_name="front", width=size, height=size
         )
-        self._task._partially_observable = False
-        del self._task.sawyer_observation_space  # cached with the goal hidden
-        self._task._set_task_called = True
-        self._task.max_path_length = np.iinfo(np.int64).max
+        self.task._partially_observable = False
+        del self.task.sawyer_observation_space  # cached with the goal hidden
+        self.task._set_task_called = True
+        self.model: mujoco.MjModel = self.task.model
+        self.data: mujoco.MjData = self.task.data
+        space = self.task.sawyer_observation_space
+        self.low: Floats = space.low.astype(np.float64)
+        self.high: Floats = space.high.astype(np.float64)
+        """[39] bounds that Meta-World clips observations to, but not at a reset."""
+        self.target_low: Floats = self.task.mocap_low
+        self.target_high: Floats = self.task.mocap_high
+        """[3] bounds of the hand's target."""
+        self.action_scale: float = self.task.action_scale
+        """Metres that a full action moves the hand's target."""
+        self.start = lru_cache(maxsize=_STARTS)(self._start)
 
-    def draw(self, rng: np.random.Generator) -> Floats:
-        """Draw a placement of object and goal from the task's own distribution."""
-        task = self._task
-        task._freeze_rand_vec, task.seeded_rand_vec, task.np_random = False, True, rng
-        mujoco.mj_resetData(task.model, task.data)
-        # Tasks reject some draws inside reset_model, so that is what has to draw.
+    def _start(self, seed: int) -> Start:
+        """Return the start of an episode whose placement is drawn from ``seed``.
+
+        Equal to Meta-World's own reset at that placement, and remembered: a start takes
+        some 500 physics steps to compute and microseconds to restore.
+        """
+        task = self.task
+        task._freeze_rand_vec, task.seeded_rand_vec = False, True
+        task.np_random = np.random.default_rng(seed)
+        mujoco.mj_resetData(self.model, self.data)
+        # Tasks reject some draws inside reset_model, so that is what has to draw. It is
+        # also the first of the two passes that Meta-World's reset makes.
         task.reset_model()
-        assert task._last_rand_vec is not None
-        return np.array(task._last_rand_vec, dtype=np.float64)
+        task._freeze_rand_vec = True
+        observation, _ = MujocoEnv.reset(task)
+        observation = np.asarray(observation, dtype=np.float64)
+        observation[18:36] = observation[:18]
+        state = np.empty(mujoco.mj_stateSize(self.model, STATE))
+        mujoco.mj_getState(self.model, self.data, state, STATE)
+        return Start(
+            placement=np.array(task._last_rand_vec, dtype=np.float64),
+            state=state,
+            body_pos=self.model.body_pos.copy(),
+            site_pos=self.model.site_pos.copy(),
+            attributes=self._attributes(),
+            hand_target=self.data.mocap_pos[0].copy(),
+            time=self.data.time,
+            observation=observation,
+        )
 
-    def reset(self, placement: Floats) -> Floats:
-        """Start an episode at ``placement``; return Meta-World's observation [39]."""
-        self._task._freeze_rand_vec, self._task._last_rand_vec = True, placement
-        observation, _ = self._task.reset()
-        return np.asarray(observation)
+    def _attributes(self) -> dict[str, Any]:
+        """Return copies of the numbers and arrays that Meta-World's task object holds.
 
-    def step(self, action: NDArray[np.float32]) -> tuple[Floats, float, dict[str, Any]]:
-        """Apply an action [4]; return observation [39], reward in [0, 10] and info."""
-        observation, reward, _, _, info = self._task.step(action)
-        return observation, float(reward), info
+        Arrays that are windows into the simulation, such as ``init_left_pad``, stay
+        with it and are left out.
+        """
+        kept: dict[str, Any] = {}
+        for name, value in vars(self.task).items():
+            if isinstance(value, np.ndarray):
+                if not self._is_window(value):
+                    kept[name] = value.copy()
+            elif value is None or isinstance(value, (bool, int, float, np.generic)):
+                kept[name] = value
+        return kept
 
-    def render(self) -> NDArray[np.uint8]:
-        """Return a frame [size, size, 3]."""
-        # Gymnasium makes a viewer's OpenGL context current only when it creates it.
-        self._task.mujoco_renderer._get_viewer("rgb_array").make_context_current()
-        frame: NDArray[np.uint8] = self._task.render()  # type: ignore[no-untyped-call]
+    def _is_window(self, value: NDArray[Any]) -> bool:
+        data = self.data
+        arrays = (data.xpos, data.geom_xpos, data.site_xpos, data.xquat, data.qpos, data.mocap_pos)
+        return value.base is not None and any(np.may_share_memory(value, array) for array in arrays)
+
+    def recall(self, attributes: Mapping[str, Any]) -> None:
+        """Give Meta-World's task object the attributes of an episode."""
+        vars(self.task).update(attributes)
+
+    def remember(self, attributes: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the attributes of those names as they are now."""
+        held = vars(self.task)
+        return {name: held[name] for name in attributes}
+
+    def judge(self, observation: Floats, action: Actions, version: str) -> tuple[float, bool]:
+        """Ask Meta-World's own code about the step that is in the simulation.
+
+        Args:
+            observation: [39], clipped.
+            action: [4]
+            version: of the reward, ``"v2"`` or ``"v1"``.
+
+        Returns:
+            The reward, and version 2's success: whether a task is solved does not
+            depend on how it is rewarded.
+        """
+        task = self.task
+        reward, info = task.evaluate_state(observation, action)
+        if version != "v2":
+            task.reward_function_version = version
+            reward, _ = task.evaluate_state(observation, action)
+            task.reward_function_version = "v2"
+        return float(reward), bool(info["success"])
+
+    def look(self) -> Floats:
+        """Return the observation's current half [18] of what is in the simulation."""
+        current: Floats = self.task._get_curr_obs_combined_no_goal()
+        return current
+
+    def render(self) -> NDArray[Any] | None:
+        """Return a frame [size, size, 3] or depths [size, size]; None in a window."""
+        task = self.task
+        # Bring positions up to date without touching what the solver carries over.
+        mujoco.mj_kinematics(self.model, self.data)
+        mujoco.mj_comPos(self.model, self.data)
+        mujoco.mj_camlight(self.model, self.data)
+        if task.render_mode != "human":
+            # Gymnasium makes a viewer's OpenGL context current only when it creates it.
+            task.mujoco_renderer._get_viewer(task.render_mode).make_context_current()
+        frame: NDArray[Any] | None = task.render()
         return frame
 
     def close(self) -> None:
         """Free the renderer."""
-        self._task.close()  # type: ignore[no-untyped-call]
+        self.task.close()
 
 
 @cache
@@ -109,4 +220,6 @@ def _task_class(name: str, robot: str) -> type[SawyerXYZEnv]:
 def scene_xml(path: Path, robot: str) -> str:
     """Return the MJCF of Meta-World's scene ``path`` with ``robot`` in it."""
     arm = ET.parse(catalogue.root() / "envs" / "robots" / f"{robot}.xml").getroot()
-    return ET.tostring(swap_arm(flatten(path), arm, f"{robot}_flange"), encoding="unicode")
+    scene = flatten(path)
+    scene = add_camera(scene, arm) if robot == STOCK else swap_arm(scene, arm, f"{robot}_flange")
+    return ET.tostring(scene, encoding="unicode")

@@ -79,6 +79,13 @@ def swap_arm(scene: ET.Element, robot: ET.Element, flange: str) -> ET.Element:
     return scene
 
 
+def add_camera(scene: ET.Element, robot: ET.Element) -> ET.Element:
+    """Return ``scene`` with its own arm and the camera of ``robot``, whose file holds no more."""
+    scene = copy.deepcopy(scene)
+    _find(scene, ".//body[@name='base']").extend(_find(robot, "worldbody"))
+    return scene
+
+
 def _find(element: ET.Element, path: str) -> ET.Element:
     found = element.find(path)
     if found is None:

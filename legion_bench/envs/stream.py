@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import asdict
+from typing import Any, Unpack
 
 import gymnasium
 import numpy as np
@@ -10,13 +11,9 @@ from gymnasium.error import ResetNeeded
 from numpy.typing import ArrayLike, NDArray
 
 from legion_bench.cards import StreamCard, load_stream
-from legion_bench.envs.manipulation import (
-    ManipulationEnv,
-    RenderMode,
-    action_space,
-    check_render_mode,
-    observation_space,
-)
+from legion_bench.envs.manipulation import ManipulationEnv
+from legion_bench.envs.options import Asked, stream_options
+from legion_bench.envs.spaces import action_space, observation_space
 from legion_bench.seeding import MAX_SEED, derive
 from legion_bench.types import Floats
 
@@ -37,8 +34,8 @@ class StreamEnv(gymnasium.Env[Any, Any]):
 
     ## Arguments
 
-    `stream` (card name, path or :class:`~legion_bench.cards.StreamCard`), `render_mode`
-    and `render_size` as in the single-task environments.
+    `stream` (card name, path or :class:`~legion_bench.cards.StreamCard`), and those of
+    the single-task environments, which override what the card says.
 
     ## Version History
 
@@ -47,21 +44,18 @@ class StreamEnv(gymnasium.Env[Any, Any]):
 
     metadata = ManipulationEnv.metadata
 
-    def __init__(
-        self, stream: str | StreamCard, render_mode: RenderMode | None = None, render_size: int = 480
-    ) -> None:
+    def __init__(self, stream: str | StreamCard, **asked: Unpack[Asked]) -> None:
         """Build the environment; scenes are compiled when their task comes up.
 
         Raises:
-            CardError: an unknown stream.
-            ValueError: an unknown render mode.
+            CardError: an unknown stream, option, or name given for one.
+            ValueError: a horizon or frame size below 1.
         """
-        check_render_mode(render_mode)
         self.card = load_stream(stream) if isinstance(stream, str) else stream
+        self.options = stream_options(self.card, asked)
         self.visits = self.card.visits()
-        self.render_mode = render_mode
-        self._rendering = (render_mode, render_size)
-        self.observation_space = observation_space()
+        self.render_mode = self.options.render_mode
+        self.observation_space = observation_space(self.options.observation)
         self.action_space = action_space()
         self._envs: dict[str, ManipulationEnv] = {}
         self._seed: int | None = None
@@ -113,7 +107,7 @@ class StreamEnv(gymnasium.Env[Any, Any]):
     def _env(self) -> ManipulationEnv:
         name = self.visits[self._position].name
         if name not in self._envs:
-            self._envs[name] = task_env(self.card, name, *self._rendering)
+            self._envs[name] = ManipulationEnv(name, **asdict(self.options))
         return self._envs[name]
 
     def _task_seed(self) -> int | None:
@@ -133,13 +127,6 @@ class StreamEnv(gymnasium.Env[Any, Any]):
             "presentation": visit.presentation,
             "stream_finished": self._finished,
         }
-
-
-def task_env(
-    stream: StreamCard, task: str, render_mode: RenderMode | None = None, render_size: int = 480
-) -> ManipulationEnv:
-    """Return a task's environment with the options of a stream."""
-    return ManipulationEnv(task, stream.robot, stream.horizon, stream.placement, render_mode, render_size)
 
 
 def task_seed(stream_seed: int, task: str) -> int:

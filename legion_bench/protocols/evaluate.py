@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from legion_bench.cards import StreamCard
-from legion_bench.envs.stream import task_env, task_seed
+from legion_bench.envs.options import Asked, stream_options
+from legion_bench.envs.stream import task_seed
+from legion_bench.envs.vector import VectorManipulationEnv
 from legion_bench.seeding import derive
 from legion_bench.types import EvaluationRecord, Floats, Ints, TaskInfo
 
@@ -18,30 +20,16 @@ Policy = Callable[[Floats, Ints], NDArray[Any]]
 """Observations [N, obs] and task identities [N] → actions [N, 4]."""
 
 
-@dataclass(slots=True)
-class _Outcome:
-    """One evaluation episode as it is played."""
-
-    success: int = 0
-    episode_return: float = 0.0
-    length: int = 0
-
-    def add(self, reward: float, info: dict[str, Any]) -> None:
-        self.success = max(self.success, int(info["success"] >= 1))
-        self.episode_return += reward
-        self.length += 1
-
-
 class Evaluator:
-    """Environments of a stream's distinct tasks, kept for evaluation alone.
+    """All episodes of all of a stream's distinct tasks, played at once.
 
     With a fixed placement, evaluation uses the placement that is trained on (as LEGION
-    does). With a placement per episode, it uses a set of its own, the same at every
-    evaluation.
+    does). Otherwise it uses a set of its own, one per episode, the same at every
+    evaluation. Success does not end an episode, and rewards are not scaled.
     """
 
     def __init__(self, stream: StreamCard, episodes: int, seed: int) -> None:
-        """Build one environment per distinct task.
+        """Build the environments.
 
         Args:
             stream: the stream trained on.
@@ -49,45 +37,52 @@ class Evaluator:
             seed: the seed that the training stream is reset with.
         """
         self._visits = stream.visits()
-        self._tasks = [visit for visit in self._visits if visit.presentation == 1]
-        self._indices = np.array([task.index for task in self._tasks])
-        self._envs = [task_env(stream, task.name) for task in self._tasks]
-        self._seeds = [
-            [_episode_seed(stream, task.name, episode, seed) for task in self._tasks]
-            for episode in range(episodes)
-        ]
+        tasks = [visit for visit in self._visits if visit.presentation == 1]
+        self._slots = [(task, episode) for task in tasks for episode in range(episodes)]
+        self._indices = np.array([task.index for task, _ in self._slots])
+        self._seeds = [_episode_seed(stream, task.name, episode, seed) for task, episode in self._slots]
+        changes: Asked = {"split": "evaluation", "terminate_on_success": False}
+        if stream.reward == "legion":
+            changes["reward"] = "v1"
+        self._envs = VectorManipulationEnv(
+            [task.name for task, _ in self._slots], **{**asdict(stream_options(stream, {})), **changes}
+        )
 
     def __call__(self, policy: Policy, step: int, stream_position: int) -> list[EvaluationRecord]:
         """Play all episodes; return their records ordered by task, then episode.
 
         Args:
-            policy: the policy, frozen; called with all tasks of one step at once.
+            policy: the policy, frozen; called with all slots of one step at once.
             step: environment steps trained so far.
             stream_position: position being trained, -1 before training.
         """
-        records = [
-            self._record(task, episode, outcome, step, stream_position)
-            for episode, seeds in enumerate(self._seeds)
-            for task, outcome in zip(self._tasks, self._play(policy, seeds), strict=True)
+        count = len(self._slots)
+        successes, returns, lengths = np.zeros(count, np.bool_), np.zeros(count), np.zeros(count, np.int64)
+        playing = np.ones(count, np.bool_)
+        observations, _ = self._envs.reset(seed=self._seeds)
+        while playing.any():
+            actions = policy(observations, self._indices)
+            observations, rewards, terminated, truncated, infos = self._envs.step(actions)
+            successes |= playing & (infos["success"] >= 1)
+            returns += np.where(playing, rewards, 0.0)
+            lengths += playing
+            playing &= ~(terminated | truncated)
+        return [
+            self._record(task, episode, int(success), float(total), int(length), step, stream_position)
+            for (task, episode), success, total, length in zip(
+                self._slots, successes, returns, lengths, strict=True
+            )
         ]
-        return sorted(records, key=lambda record: (record.task_position, record.episode))
-
-    def _play(self, policy: Policy, seeds: list[int]) -> list[_Outcome]:
-        """Play one episode of every task in lockstep: horizons are equal, none terminates."""
-        starts = zip(self._envs, seeds, strict=True)
-        observations = np.stack([env.reset(seed=seed)[0] for env, seed in starts])
-        outcomes = [_Outcome() for _ in self._envs]
-        over = False
-        while not over:
-            actions = policy(observations.copy(), self._indices)
-            for slot, (env, outcome) in enumerate(zip(self._envs, outcomes, strict=True)):
-                observations[slot], reward, terminated, truncated, info = env.step(actions[slot])
-                outcome.add(reward, info)
-                over = terminated or truncated
-        return outcomes
 
     def _record(
-        self, task: TaskInfo, episode: int, outcome: _Outcome, step: int, stream_position: int
+        self,
+        task: TaskInfo,
+        episode: int,
+        success: int,
+        episode_return: float,
+        length: int,
+        step: int,
+        stream_position: int,
     ) -> EvaluationRecord:
         begun = [visit.name for visit in self._visits[: stream_position + 1]]
         return EvaluationRecord(
@@ -97,15 +92,14 @@ class Evaluator:
             task=task.name,
             presentation=begun.count(task.name),
             episode=episode,
-            success=outcome.success,
-            episode_return=outcome.episode_return,
-            length=outcome.length,
+            success=success,
+            episode_return=episode_return,
+            length=length,
         )
 
     def close(self) -> None:
         """Close the environments."""
-        for env in self._envs:
-            env.close()
+        self._envs.close()
 
 
 def _episode_seed(stream: StreamCard, task: str, episode: int, seed: int) -> int:

@@ -7,17 +7,14 @@ from typing import Any
 import gymnasium
 import numpy as np
 import pytest
-from gymnasium.error import ResetNeeded
+from gymnasium.error import ClosedEnvironmentError, ResetNeeded
 from gymnasium.utils.env_checker import check_env
 
-from legion_bench import catalogue
 from legion_bench.envs.manipulation import ManipulationEnv
 from legion_bench.errors import LegionBenchError
+from tests.envs.tasks import every_task
 
-TASKS = catalogue.names("envs/tasks")
 UNBOUNDED = "ignore:.*A Box observation space (minimum|maximum) value is -?infinity:UserWarning"
-
-every_task = pytest.mark.parametrize("task", TASKS)
 
 
 def actions(count: int, seed: int = 0) -> np.ndarray[Any, Any]:
@@ -84,7 +81,7 @@ def test_the_twelve_values_are_hand_objects_and_goal(task: str) -> None:
     for action in [None, *actions(30)]:
         if action is not None:
             observation, *_ = env.step(action)
-        scene = env._scene._task
+        scene = env._engine._scene.task
         objects = np.zeros(6)
         positions = scene._get_pos_objects()
         objects[: len(positions)] = positions
@@ -99,7 +96,12 @@ def test_an_episode_ends_at_the_horizon_and_nowhere_else(task: str) -> None:
     env = ManipulationEnv(task, horizon=12)
     for _ in range(2):
         _, info = env.reset(seed=0)
-        assert info == {"task": task, "instruction": env.card.instruction, "success": 0.0}
+        assert info == {
+            "task": task,
+            "instruction": env.card.instruction,
+            "success": 0.0,
+            "physics_error": False,
+        }
         ends = []
         for action in actions(12):
             _, reward, terminated, truncated, info = env.step(action)
@@ -155,7 +157,14 @@ def test_a_wrong_shape_is_named() -> None:
         ({"horizon": 2.5}, "whole number of steps from 1, got 2.5"),
         ({"robot": "kuks"}, "did you mean 'kuka'"),
         ({"placement": "every-episod"}, "did you mean 'every-episode'"),
-        ({"render_mode": "human"}, "render_mode must be .*'human'"),
+        ({"placement": "pool:0"}, "unknown placement 'pool:0'"),
+        ({"placement": "pool:N"}, "needs a number for N, e.g. 'pool:50'"),
+        ({"observation": "legion-39"}, "did you mean"),
+        ({"reward": "v3"}, "unknown reward 'v3'"),
+        ({"split": "evaluating"}, "did you mean 'evaluation'"),
+        ({"render_mode": "rgb"}, "unknown render_mode 'rgb'"),
+        ({"render_size": 0}, "render_size must be a whole number of pixels from 1, got 0"),
+        ({"horizn": 10}, "unknown option 'horizn': did you mean 'horizon'"),
         ({"task": "reech"}, "did you mean 'reach'"),
     ],
 )
@@ -182,3 +191,82 @@ def test_gymnasiums_vector_environment_takes_it() -> None:
     assert observations.shape == (2, 12)
     assert observations[0].tobytes() == observations[1].tobytes()
     envs.close()
+
+
+@pytest.mark.parametrize("method", ["reset", "step", "render"])
+def test_a_closed_environment_says_so(method: str) -> None:
+    env = ManipulationEnv("reach")
+    env.reset(seed=0)
+    env.close()
+    env.close()
+    with pytest.raises(ClosedEnvironmentError, match="make another"):
+        getattr(env, method)(*([np.zeros(4)] if method == "step" else []))
+
+
+@every_task
+@pytest.mark.parametrize("robot", ["kuka", "sawyer"])
+def test_the_39_values_hold_the_12_and_the_step_before(task: str, robot: Any) -> None:
+    narrow = ManipulationEnv(task, robot=robot)
+    wide = ManipulationEnv(task, robot=robot, observation="metaworld-39")
+    (small, _), (large, _) = narrow.reset(seed=5), wide.reset(seed=5)
+    for action in actions(20):
+        before = large
+        small, reward, *_ = narrow.step(action)
+        large, same_reward, *_ = wide.step(action)
+        assert small.tobytes() == large[[0, 1, 2, 4, 5, 6, 11, 12, 13, 36, 37, 38]].tobytes()
+        assert reward == same_reward
+        np.testing.assert_array_equal(large[18:36], before[:18])
+        assert large in wide.observation_space
+
+
+def test_success_can_end_an_episode() -> None:
+    ends = {}
+    for terminate in (False, True):
+        env = ManipulationEnv("reach", terminate_on_success=terminate)
+        observation, _ = env.reset(seed=1)
+        over, steps = False, 0
+        while not over:
+            move = np.clip(10 * (observation[9:] - observation[:3]), -1, 1)
+            observation, _, terminated, truncated, info = env.step([*move, 0])
+            over, steps = terminated or truncated, steps + 1
+        ends[terminate] = (terminated, truncated, info["success"], steps < 150)
+    assert ends == {False: (False, True, 1.0, False), True: (True, False, 1.0, True)}
+
+
+def test_success_does_not_depend_on_the_reward() -> None:
+    """Version 1 of push measures its distance otherwise."""
+    envs = [ManipulationEnv("push", reward=reward) for reward in ("v2", "v1", "legion")]
+    for env in envs:
+        env.reset(seed=0)
+    for action in actions(100):
+        assert len({env.step(action)[-1]["success"] for env in envs}) == 1
+
+
+def test_legions_reward_is_version_1_over_its_running_deviation() -> None:
+    plain, scaled = ManipulationEnv("push", reward="v1"), ManipulationEnv("push", reward="legion")
+    mean, variance = 0.0, 1.0
+    for seed in (0, None):
+        plain.reset(seed=seed)
+        scaled.reset(seed=seed)
+        for action in actions(20):
+            reward = plain.step(action)[1]
+            mean = 0.999 * mean + 0.001 * reward
+            variance = 0.999 * variance + 0.001 * (reward - mean) ** 2
+            assert scaled.step(action)[1] == pytest.approx(reward / variance**0.5, rel=1e-12)
+    scaled.reset(seed=0)
+    plain.reset(seed=0)
+    reward = plain.step(actions(1)[0])[1]
+    assert scaled.step(actions(1)[0])[1] == pytest.approx(reward, rel=1e-3), "a seed starts anew"
+
+
+@pytest.mark.parametrize("task", ["push", "coffee-button"])
+def test_unstable_physics_truncates_and_the_next_episode_is_as_ever(task: str) -> None:
+    env, healthy = ManipulationEnv(task), ManipulationEnv(task)
+    before, _ = env.reset(seed=0)
+    before, *_ = env.step(np.zeros(4))
+    env._engine._scene.data.qvel[:] = 1e30
+    observation, reward, terminated, truncated, info = env.step(np.zeros(4))
+    assert (reward, terminated, truncated, info["physics_error"]) == (0.0, False, True, True)
+    np.testing.assert_array_equal(observation, before)
+    assert env.physics_errors == 1
+    assert roll_out(env, seed=3) == roll_out(healthy, seed=3)

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from legion_bench.cards import StreamCard
-from legion_bench.envs.stream import StreamEnv, task_env, task_seed
+from legion_bench.envs.manipulation import ManipulationEnv
+from legion_bench.envs.stream import StreamEnv, task_seed
 from legion_bench.protocols.evaluate import Evaluator
 from legion_bench.types import EvaluationRecord
 from tests.conftest import MakeStream
@@ -40,11 +41,11 @@ def evaluate(stream: StreamCard, policy: Any = still, times: int = 1) -> list[li
 
 
 def starts(stream: StreamCard, times: int = 1) -> list[Any]:
-    """Return per evaluation the first observations [episodes, tasks, 12]."""
+    """Return per evaluation the first observations [tasks, episodes, 12]."""
     seen = Seen()
     evaluate(stream, seen, times)
     first = np.array(seen.observations[:: stream.horizon])
-    return list(first.reshape(times, 2, -1, 12))
+    return list(first.reshape(times, -1, 2, 12))
 
 
 def test_records_are_ordered_by_task_and_episode(make_stream: MakeStream) -> None:
@@ -63,7 +64,7 @@ def test_records_are_ordered_by_task_and_episode(make_stream: MakeStream) -> Non
 def test_all_tasks_are_asked_for_at_once_under_their_identity(make_stream: MakeStream) -> None:
     seen = Seen()
     evaluate(make_stream("push", "reach", "push", horizon=4), seen)
-    assert seen.tasks == [[0, 1]] * 8
+    assert seen.tasks == [[0, 0, 1, 1]] * 4
 
 
 @pytest.mark.parametrize(
@@ -86,18 +87,19 @@ def test_a_fixed_placement_is_the_one_trained_on(make_stream: MakeStream) -> Non
     for seed in (SEED, None):
         trained.append(env.reset(seed=seed)[0])
         env.step(np.zeros(4))
-    for episode in starts(stream)[0]:
-        np.testing.assert_array_equal(episode, trained)
+    for start, episodes in zip(trained, starts(stream)[0], strict=True):
+        np.testing.assert_array_equal(episodes, [start, start])
 
 
-def test_placements_per_episode_are_a_set_apart_that_stays(make_stream: MakeStream) -> None:
-    stream = make_stream("reach", "push", placement="every-episode")
+@pytest.mark.parametrize("placement", ["every-episode", "pool:3"])
+def test_other_placements_are_a_set_apart_that_stays(make_stream: MakeStream, placement: str) -> None:
+    stream = make_stream("reach", "push", placement=placement)
     first, again = starts(stream, times=2)
     np.testing.assert_array_equal(first, again)
-    assert not np.array_equal(first[0], first[1]), "episodes differ"
-    env = task_env(stream, "reach")
+    assert not np.array_equal(first[0, 0], first[0, 1]), "episodes differ"
+    env = ManipulationEnv("reach", horizon=stream.horizon, placement=stream.placement)
     trained = [env.reset(seed=task_seed(SEED, "reach"))[0], *(env.reset()[0] for _ in range(5))]
-    assert not any(np.array_equal(start, episode[0]) for start in trained for episode in first)
+    assert not any(np.array_equal(start, judged) for start in trained for judged in first[0])
 
 
 def test_a_frozen_policy_is_judged_alike_each_time(make_stream: MakeStream) -> None:
@@ -110,7 +112,7 @@ def test_a_frozen_policy_is_judged_alike_each_time(make_stream: MakeStream) -> N
 
 def test_returns_are_sums_of_rewards(make_stream: MakeStream) -> None:
     stream = make_stream("drawer-close")
-    env = task_env(stream, "drawer-close")
+    env = ManipulationEnv("drawer-close", horizon=stream.horizon)
     env.reset(seed=task_seed(SEED, "drawer-close"))
     expected = sum(env.step(np.zeros(4))[1] for _ in range(stream.horizon))
     (records,) = evaluate(stream)
@@ -133,7 +135,7 @@ class ThereAndAway:
 
 def test_success_at_any_step_counts(make_stream: MakeStream) -> None:
     stream = make_stream("reach", horizon=120)
-    env, policy = task_env(stream, "reach"), ThereAndAway()
+    env, policy = ManipulationEnv("reach", horizon=stream.horizon), ThereAndAway()
     observation, _ = env.reset(seed=task_seed(SEED, "reach"))
     successes = []
     for _ in range(stream.horizon):
@@ -144,3 +146,17 @@ def test_success_at_any_step_counts(make_stream: MakeStream) -> None:
     with closing(Evaluator(stream, 1, SEED)) as evaluator:
         assert [record.success for record in evaluator(ThereAndAway(), 0, -1)] == [1]
         assert [record.success for record in evaluator(still, 0, -1)] == [0]
+
+
+def test_legions_reward_is_judged_unscaled(make_stream: MakeStream) -> None:
+    (scaled,) = evaluate(make_stream(reward="legion"))
+    (plain,) = evaluate(make_stream(reward="v1"))
+    assert scaled == plain
+
+
+def test_success_never_cuts_an_evaluation_episode_short(make_stream: MakeStream) -> None:
+    with closing(
+        Evaluator(make_stream("reach", horizon=60, terminate_on_success=True), 1, SEED)
+    ) as evaluator:
+        (record,) = evaluator(ThereAndAway(), 0, -1)
+    assert (record.success, record.length) == (1, 60)

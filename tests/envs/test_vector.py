@@ -1,0 +1,204 @@
+"""Many slots against one environment each, and Gymnasium's rules for vector environments."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gymnasium
+import numpy as np
+import pytest
+from gymnasium.error import (
+    AlreadyPendingCallError,
+    ClosedEnvironmentError,
+    NoAsyncCallError,
+    ResetNeeded,
+)
+from gymnasium.vector import AutoresetMode, SyncVectorEnv
+
+from legion_bench.envs.manipulation import ManipulationEnv
+from legion_bench.envs.vector import VectorManipulationEnv
+from tests.envs.tasks import every_task
+
+MODES = ["NextStep", "SameStep", "Disabled"]
+
+
+def actions(count: int, slots: int, seed: int = 0) -> Any:
+    return np.random.default_rng(seed).uniform(-1, 1, (count, slots, 4)).astype(np.float32)
+
+
+def same(one: dict[str, Any], other: dict[str, Any]) -> None:
+    """Assert that two infos say the same, whatever their order."""
+    assert set(one) == set(other)
+    for key, value in one.items():
+        if isinstance(value, dict):
+            same(value, other[key])
+        elif key == "final_obs":
+            for mine, theirs in zip(value, other[key], strict=True):
+                np.testing.assert_array_equal(mine, theirs)
+        else:
+            np.testing.assert_array_equal(value, other[key], key)
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("reward", ["v2", "legion"])
+@pytest.mark.parametrize("mode", MODES[:2])
+def test_it_is_gymnasiums_sync_vector_environment_but_faster(mode: str, reward: Any, threads: int) -> None:
+    """Bit for bit, infos included: two tasks, one of them judged by Meta-World's own code."""
+    tasks = ("push", "coffee-button", "push", "drawer-close", "push")
+    asked: Any = {"horizon": 7, "placement": "pool:3", "reward": reward}
+    ours = VectorManipulationEnv(tasks, autoreset_mode=mode, threads=threads, **asked)
+    theirs = SyncVectorEnv(
+        [lambda task=task: ManipulationEnv(task, **asked) for task in tasks], autoreset_mode=mode
+    )
+    assert ours.single_observation_space == theirs.single_observation_space
+    assert ours.action_space == theirs.action_space
+    assert ours.metadata["autoreset_mode"] is AutoresetMode(mode)
+    observations, infos = ours.reset(seed=4)
+    expected, expected_infos = theirs.reset(seed=4)
+    np.testing.assert_array_equal(observations, expected)
+    same(infos, expected_infos)
+    for action in actions(20, len(tasks)):
+        result, expected_result = ours.step(action), theirs.step(action)
+        for mine, their in zip(result[:4], expected_result[:4], strict=True):
+            np.testing.assert_array_equal(mine, their)
+        same(result[4], expected_result[4])
+    ours.close()
+    theirs.close()
+
+
+@every_task
+def test_a_slot_is_the_single_environment(task: str) -> None:
+    slots = 3
+    envs = VectorManipulationEnv(task, slots, observation="metaworld-39", horizon=500)
+    singles = [ManipulationEnv(task, observation="metaworld-39", horizon=500) for _ in range(slots)]
+    observations, _ = envs.reset(seed=10)
+    for slot, env in enumerate(singles):
+        np.testing.assert_array_equal(env.reset(seed=10 + slot)[0], observations[slot])
+    for action in actions(60, slots):
+        observations, rewards, _, _, infos = envs.step(action)
+        for slot, env in enumerate(singles):
+            observation, reward, _, _, info = env.step(action[slot])
+            np.testing.assert_array_equal(observation, observations[slot])
+            assert (reward, info["success"]) == (rewards[slot], infos["success"][slot])
+
+
+def test_without_autoreset_the_user_resets_who_is_over() -> None:
+    envs = VectorManipulationEnv(("reach", "push"), autoreset_mode="Disabled", horizon=2)
+    start, _ = envs.reset(seed=0)
+    envs.step(np.zeros((2, 4)))
+    last, _, _, truncated, _ = envs.step(np.zeros((2, 4)))
+    assert truncated.all()
+    with pytest.raises(ResetNeeded, match="slot 0"):
+        envs.step(np.zeros((2, 4)))
+    mask = np.array([True, False])
+    observations, infos = envs.reset(options={"reset_mask": mask})
+    np.testing.assert_array_equal(observations[0], start[0])
+    np.testing.assert_array_equal(observations[1], last[1])
+    np.testing.assert_array_equal(infos["_task"], mask)
+    with pytest.raises(ResetNeeded, match="slot 1"):
+        envs.step(np.zeros((2, 4)))
+    envs.reset(options={"reset_mask": ~mask})
+    envs.step(np.zeros((2, 4)))
+
+
+def test_a_step_can_be_under_way_while_one_does_other_things() -> None:
+    envs, plain = (VectorManipulationEnv("reach", 3, threads=2) for _ in range(2))
+    envs.reset(seed=0)
+    plain.reset(seed=0)
+    with pytest.raises(NoAsyncCallError, match="step_async"):
+        envs.step_wait()
+    envs.step_async(np.ones((3, 4)))
+    for call in (lambda: envs.step_async(np.ones((3, 4))), envs.reset, envs.render):
+        with pytest.raises(AlreadyPendingCallError, match="step_wait"):
+            call()
+    np.testing.assert_array_equal(envs.step_wait()[0], plain.step(np.ones((3, 4)))[0])
+
+
+@pytest.mark.parametrize(
+    ("action", "complaint"),
+    [
+        (np.zeros((2, 4)), r"shape \(3, 4\).*got shape \(2, 4\)"),
+        (np.zeros(4), r"got shape \(4,\)"),
+        ([[0, 0, 0, 0], [0, 0, np.nan, 0], [0, 0, 0, 0]], "slot 1.*nan"),
+        ([[0, 0, 0, 0], [0, 0, 0, 0], [0, 0, -2, 0]], "slot 2.*-2"),
+        ([["a"] * 4] * 3, "must be numbers"),
+    ],
+    ids=["too few", "one slot's", "nan", "out of range", "text"],
+)
+def test_wrong_actions_are_refused_and_change_nothing(action: Any, complaint: str) -> None:
+    envs, untouched = (VectorManipulationEnv("reach", 3) for _ in range(2))
+    envs.reset(seed=0)
+    untouched.reset(seed=0)
+    with pytest.raises(ValueError, match=complaint):
+        envs.step(action)
+    np.testing.assert_array_equal(envs.step(np.ones((3, 4)))[0], untouched.step(np.ones((3, 4)))[0])
+
+
+@pytest.mark.parametrize(
+    ("changes", "complaint"),
+    [
+        ({"num_envs": 0}, "num_envs must be a whole number of slots from 1, got 0"),
+        ({"threads": 0}, "threads must be a whole number of threads from 1"),
+        ({"task": ("reach", "push"), "num_envs": 3}, "num_envs is 3, but there are 2 task names"),
+        ({"task": ()}, "0 task names"),
+        ({"task": ("reach", "puhs")}, "did you mean 'push'"),
+        ({"robot": "sawyr"}, "did you mean 'sawyer'"),
+        ({"autoreset_mode": "never"}, "never"),
+    ],
+)
+def test_a_wrong_argument_is_named(changes: Any, complaint: str) -> None:
+    with pytest.raises(ValueError, match=complaint):
+        VectorManipulationEnv(
+            **{"task": "reach", "num_envs": 2 if "task" not in changes else None, **changes}
+        )
+
+
+def test_wrong_seeds_and_masks_are_named() -> None:
+    envs = VectorManipulationEnv("reach", 2)
+    with pytest.raises(ValueError, match="one integer or 2 of them, got 3"):
+        envs.reset(seed=[1, 2, 3])
+    with pytest.raises(ValueError, match=r"reset_mask must be an array of bool, shape \(2,\)"):
+        envs.reset(options={"reset_mask": [True, False]})
+    with pytest.raises(ResetNeeded, match="slot 0"):
+        envs.step(np.zeros((2, 4)))
+
+
+def test_a_closed_environment_says_so() -> None:
+    envs = VectorManipulationEnv("reach", 2)
+    envs.reset(seed=0)
+    envs.close()
+    envs.close()
+    for call in (envs.reset, lambda: envs.step(np.zeros((2, 4))), envs.render):
+        with pytest.raises(ClosedEnvironmentError, match="make another"):
+            call()
+
+
+@pytest.mark.parametrize("task", ["push", "coffee-button"])
+def test_unstable_physics_in_one_slot_leaves_the_others_alone(task: str) -> None:
+    sick, healthy = (VectorManipulationEnv(task, 4, horizon=30) for _ in range(2))
+    sick.reset(seed=0)
+    healthy.reset(seed=0)
+    others = np.array([True, True, False, True])
+    for number, action in enumerate(actions(40, 4)):
+        if number == 10:
+            engine, place = sick._seat[2]
+            engine._unseat()
+            engine._states[place][30:60] = 1e30
+        result, expected = sick.step(action), healthy.step(action)
+        if number == 10:
+            assert result[4]["physics_error"].tolist() == [False, False, True, False]
+            assert result[3].tolist() == [False, False, True, False]
+            assert result[1][2] == 0
+        for mine, theirs in zip(result[:4], expected[:4], strict=True):
+            np.testing.assert_array_equal(mine[others], theirs[others])
+        assert np.isfinite(result[0]).all()
+    assert sick.physics_errors.tolist() == [0, 0, 1, 0]
+
+
+def test_make_vec_makes_it() -> None:
+    envs = gymnasium.make_vec("legion_bench:LegionBench/KukaReach-v0", num_envs=2, horizon=5)
+    assert isinstance(envs.unwrapped, VectorManipulationEnv)
+    observations, _ = envs.reset(seed=[1, 1])
+    assert observations.shape == (2, 12)
+    assert observations[0].tobytes() == observations[1].tobytes()
+    envs.close()
