@@ -6,6 +6,7 @@ Every key is checked: an unknown one is an error that names the nearest match.
 
 from __future__ import annotations
 
+import re
 import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, get_args
@@ -38,8 +39,8 @@ class TaskCard(_Card, frozen=True, kw_only=True):
     """Meta-World's name of the task, which brings scene, reward and success."""
     instruction: Text
     """The task in one English sentence."""
-    paraphrases: Annotated[tuple[Text, ...], Meta(min_length=3, max_length=3)]
-    """The same in other words, to test what generalises."""
+    paraphrases: tuple[Text, ...] = ()
+    """The same in other words, to test what generalises; our own cards have three."""
     horizon: Positive = 150
     """Environment steps after which an episode is truncated, unless asked otherwise."""
     placement: Placement = "fixed"
@@ -121,7 +122,15 @@ def load_task(name: str) -> TaskCard:
 
 def load_stream(name: str, relative_to: Path | None = None) -> StreamCard:
     """Return a stream card by name or path, its task names checked."""
-    card = _load(StreamCard, "stream", "envs/streams", name, relative_to)
+    return checked_stream(_load(StreamCard, "stream", "envs/streams", name, relative_to))
+
+
+def checked_stream(card: StreamCard) -> StreamCard:
+    """Return a stream card whose tasks all exist.
+
+    Raises:
+        CardError: one does not; with its nearest match.
+    """
     for task in card.tasks:
         if task not in catalogue.names("envs/tasks"):
             raise CardError(f"stream {card.name!r}: {unknown('task', task, catalogue.names('envs/tasks'))}")
@@ -157,7 +166,9 @@ def convert(cls: type[_C], data: dict[str, Any], where: str) -> _C:
     try:
         return msgspec.convert(data, cls)
     except msgspec.ValidationError as error:
-        raise CardError(f"{where}: {error}") from None
+        at = re.search(r"`\$\.(\w+)`$", str(error))
+        got = f", got {data[at[1]]!r}" if at else ""
+        raise CardError(f"{where}: {error}{got}") from None
 
 
 def _load(cls: type[_C], kind: str, folder: str, name: str, relative_to: Path | None = None) -> _C:

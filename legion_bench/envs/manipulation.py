@@ -194,9 +194,12 @@ class ManipulationEnv(gymnasium.Env[Any, Any]):
             render_size] of float32 for ``"depth_array"``, else None.
 
         Raises:
+            gymnasium.error.ResetNeeded: before the first reset.
             gymnasium.error.ClosedEnvironmentError: after ``close()``.
         """
         self._check_open()
+        if not self._placements.seeded:
+            raise ResetNeeded("there is nothing to see yet: call reset() before render()")
         return None if self.render_mode is None else self._engine.render(0)
 
     def close(self) -> None:

@@ -34,6 +34,10 @@ HAND_LOW = SawyerXYZEnv._HAND_SPACE.low
 HAND_HIGH = SawyerXYZEnv._HAND_SPACE.high
 STATE = mujoco.mjtState.mjSTATE_INTEGRATION
 """All that MuJoCo carries from one step to the next."""
+# Instability is reported through infos, not in a file where the user happens to be.
+if mujoco.get_mju_user_warning() is None:
+    mujoco.set_mju_user_warning(lambda message: None)
+
 # Starts that a scene remembers, about 5 kB each.
 _STARTS = 4096
 
@@ -45,7 +49,11 @@ class Start:
     placement: Floats
     """What Meta-World drew: positions of object and goal, metres."""
     state: Floats
-    """MuJoCo's integration state."""
+    """MuJoCo's integration state; of it, only the next three differ between starts."""
+    qpos: Floats
+    qvel: Floats
+    warm_start: Floats
+    """Accelerations that the solver starts from."""
     body_pos: Floats
     """[bodies, 3] of the model, which tasks edit to place what has no joint."""
     site_pos: Floats
@@ -54,8 +62,6 @@ class Start:
     """Numbers and arrays of Meta-World's task object."""
     hand_target: Floats
     """[3] of the mocap body that pulls the hand."""
-    time: float
-    """Simulated seconds."""
     observation: Floats
     """[39]"""
 
@@ -119,11 +125,13 @@ class Scene:
         return Start(
             placement=np.array(task._last_rand_vec, dtype=np.float64),
             state=state,
+            qpos=self.data.qpos.copy(),
+            qvel=self.data.qvel.copy(),
+            warm_start=self.data.qacc_warmstart.copy(),
             body_pos=self.model.body_pos.copy(),
             site_pos=self.model.site_pos.copy(),
             attributes=self._attributes(),
             hand_target=self.data.mocap_pos[0].copy(),
-            time=self.data.time,
             observation=observation,
         )
 

@@ -47,13 +47,14 @@ class Readings:
         probes = dict(sorted(_probes(law).items(), key=lambda item: item[1].kind))
         self._place = {name: place for place, name in enumerate(probes)}
         self._offsets = np.array([probe.offset for probe in probes.values()])
-        self._points = np.zeros((slots, len(probes), 3))
+        self._read = np.zeros((slots, len(probes), 3))
+        self._points = self._read.copy()
         self._takes = []
         for kind, positions in (("body", data.xpos), ("geom", data.geom_xpos), ("site", data.site_xpos)):
             places = [self._place[name] for name, probe in probes.items() if probe.kind == kind]
             if places:
                 ids = [getattr(model, kind)(probe.name).id for probe in probes.values() if probe.kind == kind]
-                rows = [row[places[0] : places[-1] + 1] for row in self._points]
+                rows = [row[places[0] : places[-1] + 1] for row in self._read]
                 self._takes.append((positions, np.array(ids), rows))
         self._turns = [
             (columns, _Turn(rotation, model, data, slots))
@@ -67,6 +68,7 @@ class Readings:
         self._law, self._slots = law, slots
         self._targets = np.zeros((3, slots))
         self._constants: dict[str, Floats] = {}
+        self._given: dict[str, Any] = {}  # the same as rewards see them
 
     def begin(self, slot: int, start: Start) -> None:
         """Take over the constants of an episode that starts."""
@@ -75,6 +77,8 @@ class Readings:
             value = np.asarray(start.attributes[name], dtype=np.float64)
             kept = self._constants.setdefault(name, np.zeros((*value.shape, self._slots)))
             kept[..., slot] = value
+            seen = kept[..., 0].tolist() if self._slots == 1 else kept
+            self._given[name] = Point(*seen) if value.ndim else seen
 
     def read(self, slot: int) -> None:
         """Copy a slot's positions out of the simulation."""
@@ -85,8 +89,7 @@ class Readings:
 
     def current(self, out: Floats) -> None:
         """Write the current half of observations to ``out`` [N, 18]; see Meta-World."""
-        self._points += self._offsets
-        points, place = self._points, self._place
+        points, place = np.add(self._read, self._offsets, out=self._points), self._place
         apart = points[:, place["right claw"]] - points[:, place["left claw"]]
         out[:, :3] = points[:, place["hand"]]
         out[:, 3] = np.minimum(np.sqrt(np.einsum("ni,ni->n", apart, apart)) / _WIDE_OPEN, 1.0)
@@ -108,12 +111,11 @@ class Readings:
             points = self._points[0].tolist()
             values, commands = observations[0].tolist(), actions[0].tolist()
             targets, joints = self._targets[:, 0].tolist(), self._joints[0].tolist()
-            constants = {name: value[..., 0].tolist() for name, value in self._constants.items()}
         else:
             m = arithmetic.Arrays
             points = np.ascontiguousarray(self._points.transpose(1, 2, 0))
             values, commands = np.ascontiguousarray(observations[:, :18].T), actions.T.astype(np.float64)
-            targets, joints, constants = self._targets, self._joints.T, self._constants
+            targets, joints = self._targets, self._joints.T
         at = {name: Point(*points[place]) for name, place in self._place.items()}
         right, left = at["right tip"], at["left tip"]
         return Frame(
@@ -128,10 +130,7 @@ class Readings:
             left_pad=at["left pad"],
             right_pad=at["right pad"],
             points=at,
-            constants={
-                name: Point(*value) if np.ndim(value) > np.ndim(targets[0]) else value
-                for name, value in constants.items()
-            },
+            constants=self._given,
             joints=dict(zip(self._law.reading.joints, joints, strict=True)),
             quaternion1=tuple(values[7:11]),
         )

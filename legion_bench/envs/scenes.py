@@ -74,7 +74,7 @@ def swap_arm(scene: ET.Element, robot: ET.Element, flange: str) -> ET.Element:
         geom.set("rgba", "0.17 0.18 0.19 1")
     _find(robot, f".//body[@name='{flange}']").append(gripper)
     base.extend(_find(robot, "worldbody"))
-    for section in ("asset", "default"):
+    for section in ("asset", "default", "custom"):
         scene.extend(robot.findall(section))
     return scene
 

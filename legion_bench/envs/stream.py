@@ -6,16 +6,74 @@ from dataclasses import asdict
 from typing import Any, Unpack
 
 import gymnasium
-import numpy as np
-from gymnasium.error import ResetNeeded
+import msgspec
+from gymnasium.error import ClosedEnvironmentError, ResetNeeded
 from numpy.typing import ArrayLike, NDArray
 
-from legion_bench.cards import StreamCard, load_stream
+from legion_bench.cards import StreamCard, checked_stream, convert, load_stream
 from legion_bench.envs.manipulation import ManipulationEnv
 from legion_bench.envs.options import Asked, stream_options
 from legion_bench.envs.spaces import action_space, observation_space
 from legion_bench.seeding import MAX_SEED, derive
-from legion_bench.types import Floats
+from legion_bench.types import Floats, TaskInfo
+
+
+class Course:
+    """Where in a stream one is: the visit under way, and the steps it has had."""
+
+    def __init__(self, card: StreamCard) -> None:
+        """Stand at the beginning of the first visit."""
+        self.visits = card.visits()
+        self._budget = card.steps_per_task
+        self.restart()
+
+    def restart(self) -> None:
+        """Go back to the beginning of the first visit."""
+        self._position, self._steps = 0, 0
+        self._begun: set[str] = set()
+
+    def count(self, steps: int) -> bool:
+        """Take in environment steps; return whether they used up the visit's budget just now."""
+        before, self._steps = self._steps, self._steps + steps
+        return before < self._budget <= self._steps
+
+    def advance(self) -> None:
+        """Go on to the next visit, if there is one and this one's budget is used up."""
+        if self.visit_over and not self.finished:
+            self._position, self._steps = self._position + 1, 0
+
+    def begin(self) -> bool:
+        """Return whether this is the first time since the restart that this is asked of the task.
+
+        It is then that a task's environment is seeded, so that later visits go on drawing.
+        """
+        first = self.visit.name not in self._begun
+        self._begun.add(self.visit.name)
+        return first
+
+    @property
+    def visit(self) -> TaskInfo:
+        """The visit under way."""
+        return self.visits[self._position]
+
+    @property
+    def visit_over(self) -> bool:
+        """True once the visit under way has used up its budget."""
+        return self._steps >= self._budget
+
+    @property
+    def finished(self) -> bool:
+        """True once the last visit has used up its budget."""
+        return self.visit_over and self._position + 1 == len(self.visits)
+
+    def info(self) -> dict[str, Any]:
+        """Return what every ``info`` of a stream says beside what its task's environment says."""
+        return {
+            "task_index": self.visit.index,
+            "stream_position": self.visit.position,
+            "presentation": self.visit.presentation,
+            "stream_finished": self.finished,
+        }
 
 
 class StreamEnv(gymnasium.Env[Any, Any]):
@@ -48,85 +106,82 @@ class StreamEnv(gymnasium.Env[Any, Any]):
         """Build the environment; scenes are compiled when their task comes up.
 
         Raises:
-            CardError: an unknown stream, option, or name given for one.
+            CardError: an unknown stream, task, option, or name given for one.
             ValueError: a horizon or frame size below 1.
         """
-        self.card = load_stream(stream) if isinstance(stream, str) else stream
+        self.card = stream_card(stream)
         self.options = stream_options(self.card, asked)
-        self.visits = self.card.visits()
+        self.course = Course(self.card)
         self.render_mode = self.options.render_mode
         self.observation_space = observation_space(self.options.observation)
         self.action_space = action_space()
         self._envs: dict[str, ManipulationEnv] = {}
         self._seed: int | None = None
-        self._position, self._steps = 0, 0
+        self._closed = False
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[Floats, dict[str, Any]]:
         """Start the next episode, or with a seed the whole stream anew."""
+        self._check_open()
         super().reset(seed=seed)
         if seed is not None or self._seed is None:
             self._seed = seed if seed is not None else int(self.np_random.integers(MAX_SEED))
-            self._position, self._steps = 0, 0
-            self._seeded: set[str] = set()
-        elif self.visit_over and not self._finished:
-            self._position, self._steps = self._position + 1, 0
-        observation, info = self._env().reset(seed=self._task_seed())
+            self.course.restart()
+        self.course.advance()
+        seeded = task_seed(self._seed, self.course.visit.name) if self.course.begin() else None
+        observation, info = self._env().reset(seed=seeded)
         self._episode_over = False
-        return observation, info | self._info()
+        return observation, info | self.course.info()
 
     def step(self, action: ArrayLike) -> tuple[Floats, float, bool, bool, dict[str, Any]]:
         """Advance the current task; raises what the single-task environment raises."""
+        self._check_open()
         if self._seed is None or self._episode_over:
             raise ResetNeeded("the episode is over or has not begun: call reset() before step()")
         observation, reward, terminated, truncated, info = self._env().step(action)
-        self._steps += 1
-        truncated = truncated or self._steps == self.card.steps_per_task
+        truncated = self.course.count(1) or truncated
         self._episode_over = terminated or truncated
-        return observation, reward, terminated, truncated, info | self._info()
+        return observation, reward, terminated, truncated, info | self.course.info()
 
-    def render(self) -> NDArray[np.uint8] | None:
-        """Return a frame of the current task."""
+    def render(self) -> NDArray[Any] | None:
+        """Return a frame of the current task; see the single-task environments."""
+        self._check_open()
+        if self._seed is None:
+            raise ResetNeeded("no episode has begun: call reset() before render()")
         return self._env().render()
 
     def close(self) -> None:
-        """Close every task's environment."""
+        """Close every task's environment; the stream cannot be used afterwards."""
         for env in self._envs.values():
             env.close()
+        self._closed = True
 
     @property
     def visit_over(self) -> bool:
         """True once the visit under way has used up its budget."""
-        return self._steps >= self.card.steps_per_task
-
-    @property
-    def _finished(self) -> bool:
-        return self.visit_over and self._position + 1 == len(self.visits)
+        return self.course.visit_over
 
     def _env(self) -> ManipulationEnv:
-        name = self.visits[self._position].name
+        name = self.course.visit.name
         if name not in self._envs:
             self._envs[name] = ManipulationEnv(name, **asdict(self.options))
         return self._envs[name]
 
-    def _task_seed(self) -> int | None:
-        """Seed a task's environment at its first reset only, so that its draws go on."""
-        assert self._seed is not None
-        name = self.visits[self._position].name
-        if name in self._seeded:
-            return None
-        self._seeded.add(name)
-        return task_seed(self._seed, name)
+    def _check_open(self) -> None:
+        if self._closed:
+            raise ClosedEnvironmentError("the environment is closed: make another")
 
-    def _info(self) -> dict[str, Any]:
-        visit = self.visits[self._position]
-        return {
-            "task_index": visit.index,
-            "stream_position": visit.position,
-            "presentation": visit.presentation,
-            "stream_finished": self._finished,
-        }
+
+def stream_card(stream: str | StreamCard) -> StreamCard:
+    """Return a stream's card, checked, be it named or made in Python.
+
+    Raises:
+        CardError: an unknown stream or task, or a value of the wrong type or range.
+    """
+    if isinstance(stream, str):
+        return load_stream(stream)
+    return checked_stream(convert(StreamCard, msgspec.to_builtins(stream), f"stream {stream.name!r}"))
 
 
 def task_seed(stream_seed: int, task: str) -> int:

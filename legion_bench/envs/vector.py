@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from typing import Any, Unpack
 
@@ -136,9 +136,11 @@ class VectorManipulationEnv(VectorEnv[Floats, Actions, NDArray[Any]]):
         """
         self._check_idle()
         slots = self._masked(options)
+        if not self._begun[np.setdiff1d(np.arange(self.num_envs), slots)].all():
+            raise ResetNeeded("the first reset must be of all slots: leave the reset_mask out")
         seeds = self._seeds(seed)
-        if isinstance(seed, int):
-            super().reset(seed=seed)
+        if isinstance(seed, (int, np.integer)):
+            super().reset(seed=int(seed))
         for slot in slots:
             self._reset(int(slot), seeds[slot])
         return self._observations.copy(), self._infos(slots)
@@ -181,9 +183,11 @@ class VectorManipulationEnv(VectorEnv[Floats, Actions, NDArray[Any]]):
         Raises:
             gymnasium.error.NoAsyncCallError: no step is under way.
         """
+        self._check_open()
         if self._pending is None:
             raise NoAsyncCallError("no step is under way: call step_async() first", "step")
         pending, self._pending = self._pending, None
+        wait(pending)  # all of them, lest one still plays while the next call begins
         for future in pending:
             future.result()
         return self._result()
@@ -228,6 +232,8 @@ class VectorManipulationEnv(VectorEnv[Floats, Actions, NDArray[Any]]):
         self._check_idle()
         if self.render_mode is None:
             return None
+        if not self._begun.all():
+            raise ResetNeeded("there is nothing to see yet: call reset() before render()")
         frames = (engine.render(place) for engine, place in map(self._seat.__getitem__, range(self.num_envs)))
         return tuple(frame for frame in frames if frame is not None)
 
@@ -270,23 +276,29 @@ class VectorManipulationEnv(VectorEnv[Floats, Actions, NDArray[Any]]):
         final = np.full(self.num_envs, None, dtype=object)
         for slot in np.flatnonzero(over):
             final[slot] = self._observations[slot].copy()
-        masks = {f"_{key}": over for key in infos if not key.startswith("_")}
+        masks = {f"_{key}": over.copy() for key in infos if not key.startswith("_")}
         ended = {**infos, **masks}
         for slot in np.flatnonzero(over):
             self._reset(int(slot), None)
         infos = self._infos(np.arange(self.num_envs))
-        return {**infos, "final_obs": final, "_final_obs": over, "final_info": ended, "_final_info": over}
+        final_infos = {
+            "final_obs": final,
+            "_final_obs": over,
+            "final_info": ended,
+            "_final_info": over.copy(),
+        }
+        return infos | final_infos
 
     def _infos(self, slots: NDArray[np.intp]) -> dict[str, Any]:
         """Return infos in Gymnasium's form: an array and a mask per key."""
         mask = np.zeros(self.num_envs, np.bool_)
         mask[slots] = True
         values = {
-            **self._told,
+            **{key: told.copy() for key, told in self._told.items()},
             "success": self._successes.astype(np.float64),
             "physics_error": self._failures.copy(),
         }
-        return values | {f"_{key}": mask for key in values}
+        return values | {f"_{key}": mask.copy() for key in values}
 
     def _seeds(self, seed: int | Sequence[int | None] | None) -> list[int | None]:
         if seed is None:
@@ -303,9 +315,12 @@ class VectorManipulationEnv(VectorEnv[Floats, Actions, NDArray[Any]]):
             raise ValueError(f"reset_mask must be an array of bool, shape ({self.num_envs},), got {mask!r}")
         return np.flatnonzero(mask)
 
-    def _check_idle(self) -> None:
+    def _check_open(self) -> None:
         if self.closed:
             raise ClosedEnvironmentError("the environment is closed: make another")
+
+    def _check_idle(self) -> None:
+        self._check_open()
         if self._pending is not None:
             raise AlreadyPendingCallError("a step is under way: call step_wait() first", "step")
 

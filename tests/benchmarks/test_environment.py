@@ -1,55 +1,161 @@
-"""Our environment against Meta-World's own on Sawyer: pytest tests/benchmarks --benchmark-only."""
+"""Our environments against Meta-World's own: ``tox run -e bench``.
+
+Each ratio compares with stock Meta-World on Sawyer, in this process, on this machine.
+"""
 
 from __future__ import annotations
 
-import pickle
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from itertools import cycle
 from typing import Any
 
+import gymnasium
+import mujoco
 import numpy as np
 import pytest
-from metaworld import Task
 from metaworld.env_dict import ALL_V3_ENVIRONMENTS
 
+from legion_bench.cards import load_stream
 from legion_bench.envs.manipulation import ManipulationEnv
+from legion_bench.envs.metaworld import STATE
+from legion_bench.envs.vector import VectorManipulationEnv
+from legion_bench.protocols.evaluate import Evaluator
 
+Compare = Callable[..., float]
 TASK = "push"
-ACTIONS = np.random.default_rng(0).uniform(-1, 1, (10_000, 4)).astype(np.float32)
+LEGION_TEN = load_stream("kuka-curriculum").tasks
+STEPS = 40
 
 
-def kuka() -> Any:
-    env = ManipulationEnv(TASK, horizon=10**9)
+class Stock(gymnasium.Env[Any, Any]):
+    """Meta-World's own task with the little that Gymnasium's vector environments need."""
+
+    def __init__(self, task: str = TASK) -> None:
+        self.env = ALL_V3_ENVIRONMENTS[f"{task}-v3"]()
+        self.env._partially_observable, self.env._set_task_called = False, True
+        self.env._freeze_rand_vec, self.env.max_path_length = False, 10**9
+        self.observation_space, self.action_space = self.env.observation_space, self.env.action_space
+
+    def reset(self, *, seed: Any = None, options: Any = None) -> Any:
+        return self.env.reset()
+
+    def step(self, action: Any) -> Any:
+        return self.env.step(action)
+
+
+def actions(*shape: int) -> Iterator[Any]:
+    return cycle(np.random.default_rng(0).uniform(-1, 1, (200, *shape, 4)).astype(np.float32))
+
+
+def stepping(env: Any, *slots: int) -> Callable[[], None]:
+    """Return a run of STEPS steps, with a horizon that is never met."""
     env.reset(seed=0)
-    return env
+    chosen = actions(*slots)
+
+    def run() -> None:
+        for _ in range(STEPS):
+            env.step(next(chosen))
+
+    return run
 
 
-def sawyer() -> Any:
-    """Meta-World's own class, at the placement that the KUKA's seed draws."""
-    stock = ALL_V3_ENVIRONMENTS[f"{TASK}-v3"]
-    env = stock()
-    settings = {"env_cls": stock, "rand_vec": kuka()._drawn, "partially_observable": False}
-    env.set_task(Task(TASK, pickle.dumps(settings)))
-    env.max_path_length = 10**9
-    env.reset()
-    return env
+def vector(task: Any, slots: int, threads: int = 1) -> VectorManipulationEnv:
+    return VectorManipulationEnv(task, slots, threads=threads, horizon=10**9)
 
 
-makers = pytest.mark.parametrize("make", [kuka, sawyer], ids=["legion-bench", "meta-world"])
+def test_one_environment(compare: Compare) -> None:
+    compare(
+        stepping(ManipulationEnv(TASK, horizon=10**9)), stepping(Stock()), ours_steps=STEPS, peer_steps=STEPS
+    )
 
 
-@makers
-@pytest.mark.benchmark(group=f"environment step: {TASK}")
-def test_step(benchmark: Any, make: Callable[[], Any]) -> None:
-    env, actions = make(), iter(np.tile(ACTIONS, (100, 1)))
-    benchmark(lambda: env.step(next(actions)))
+@pytest.mark.parametrize("slots", [1, 4, 16, 64])
+def test_slots_against_stock(compare: Compare, slots: int) -> None:
+    ours = stepping(vector(TASK, slots), slots)
+    compare(ours, stepping(Stock()), ours_steps=STEPS * slots, peer_steps=STEPS)
 
 
-@makers
-@pytest.mark.benchmark(group=f"environment reset: {TASK}")
-def test_reset(benchmark: Any, make: Callable[[], Any]) -> None:
-    benchmark(make().reset)
+@pytest.mark.parametrize("task", LEGION_TEN)
+def test_sixteen_slots_of_each_of_legions_ten(compare: Compare, task: str) -> None:
+    ours = stepping(vector(task, 16), 16)
+    compare(ours, stepping(Stock(task)), ours_steps=STEPS * 16, peer_steps=STEPS)
 
 
-@pytest.mark.benchmark(group=f"environment construction: {TASK}")
+def test_sixteen_slots_judged_by_meta_worlds_own_code(compare: Compare) -> None:
+    ours = stepping(vector("soccer", 16), 16)
+    compare(ours, stepping(Stock("soccer")), ours_steps=STEPS * 16, peer_steps=STEPS)
+
+
+@pytest.mark.parametrize("forward", [False, True], ids=["bare", "with the forward pass that exactness needs"])
+def test_sixty_four_slots_against_mujoco_alone(compare: Compare, forward: bool) -> None:
+    """The peer is ``mj_step`` on the same 64 trajectories and nothing else."""
+    envs = vector(TASK, 64)
+    run = stepping(envs, 64)
+    engine = envs._workloads[0][0].engine
+    model = engine._scene.model
+    datas = [mujoco.MjData(model) for _ in range(64)]
+    views = [(data, data.mocap_pos[0], data.ctrl) for data in datas]
+    targets, efforts = [], []
+    chosen = actions(64)
+    envs.reset(seed=0)
+    for _ in range(STEPS):
+        action = next(chosen)
+        envs.step(action)
+        targets.append(engine._targets.copy())
+        efforts.append(np.stack([action[:, 3], -action[:, 3]], axis=1))
+
+    def bare() -> None:
+        for start, data in zip(engine._starts, datas, strict=True):
+            assert start is not None
+            mujoco.mj_setState(model, data, start.state, STATE)
+        for target, effort in zip(targets, efforts, strict=True):
+            for slot, (data, mocap, ctrl) in enumerate(views):
+                mocap[:], ctrl[:] = target[slot], effort[slot]
+                mujoco.mj_step(model, data, 5)
+                if forward:
+                    mujoco.mj_forward(model, data)
+
+    def ours() -> None:
+        envs.reset(seed=0)
+        run()
+
+    compare(ours, bare, ours_steps=STEPS * 64, peer_steps=STEPS * 64)
+
+
+def test_sixteen_slots_against_gymnasiums_processes(compare: Compare) -> None:
+    with closing(gymnasium.vector.AsyncVectorEnv([Stock] * 16)) as peer:
+        ours, theirs = stepping(vector(TASK, 16), 16), stepping(peer, 16)
+        compare(ours, theirs, ours_steps=STEPS * 16, peer_steps=STEPS * 16)
+
+
+@pytest.mark.parametrize("slots", [16, 64])
+def test_two_threads_against_one(compare: Compare, slots: int) -> None:
+    two, one = (stepping(vector(TASK, slots, threads), slots) for threads in (2, 1))
+    compare(two, one, ours_steps=STEPS * slots, peer_steps=STEPS * slots)
+
+
+def test_reset_to_a_known_placement(compare: Compare) -> None:
+    env, stock = ManipulationEnv(TASK, placement="pool:8"), Stock()
+    env.reset(seed=0)
+    for _ in range(60):
+        env.reset()
+    compare(lambda: [env.reset() for _ in range(100)], stock.reset, ours_steps=100)
+
+
+def test_reset_to_a_new_placement(compare: Compare) -> None:
+    env, stock = ManipulationEnv(TASK, placement="every-episode"), Stock()
+    env.reset(seed=0)
+    compare(env.reset, stock.reset)
+
+
+def test_ten_episodes_of_legions_ten_tasks(benchmark: Any) -> None:
+    """15,000 steps; nothing in stock Meta-World does this."""
+    stream = load_stream("kuka-curriculum")
+    chosen = actions(100)
+    with closing(Evaluator(stream, 10, seed=0)) as evaluator:
+        benchmark.pedantic(lambda: evaluator(lambda *_: next(chosen), 0, -1), rounds=3, warmup_rounds=1)
+
+
 def test_construction(benchmark: Any) -> None:
-    benchmark.pedantic(kuka, rounds=5, warmup_rounds=1)
+    benchmark.pedantic(lambda: ManipulationEnv(TASK), rounds=5, warmup_rounds=1)

@@ -270,3 +270,14 @@ def test_unstable_physics_truncates_and_the_next_episode_is_as_ever(task: str) -
     np.testing.assert_array_equal(observation, before)
     assert env.physics_errors == 1
     assert roll_out(env, seed=3) == roll_out(healthy, seed=3)
+
+
+@pytest.mark.parametrize("observation", ["legion-12", "metaworld-39"])
+def test_what_was_handed_out_does_not_change_later(observation: Any) -> None:
+    env = ManipulationEnv("push", observation=observation, placement="every-episode")
+    handed = [env.reset(seed=0)[0], *(env.step(action)[0] for action in actions(3)), env.reset()[0]]
+    copies = [observed.copy() for observed in handed]
+    env.step(np.ones(4))
+    env.reset()
+    for observed, copied in zip(handed, copies, strict=True):
+        np.testing.assert_array_equal(observed, copied)

@@ -2,22 +2,32 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import gymnasium
 import numpy as np
 import pytest
-from gymnasium.error import ResetNeeded
-from gymnasium.utils.env_checker import check_env
+from gymnasium.error import ClosedEnvironmentError, ResetNeeded
+from msgspec.structs import replace
 
 from legion_bench import catalogue
-from legion_bench.cards import load_task
-from legion_bench.envs.stream import StreamEnv, task_env, task_seed
+from legion_bench.cards import StreamCard, load_stream, load_task
+from legion_bench.envs import env_id
+from legion_bench.envs.manipulation import ManipulationEnv
+from legion_bench.envs.options import stream_options
+from legion_bench.envs.stream import StreamEnv, task_seed
 from legion_bench.errors import CardError
 from tests.conftest import MakeStream
 
+DOCUMENT = Path(__file__).parents[2] / "docs" / "streams.md"
 ZERO = np.zeros(4, dtype=np.float32)
-UNBOUNDED = "ignore:.*A Box observation space (minimum|maximum) value is -?infinity:UserWarning"
+
+
+def task_env(card: StreamCard, task: str) -> ManipulationEnv:
+    return ManipulationEnv(task, **asdict(stream_options(card, {})))
 
 
 def episodes(env: StreamEnv, count: int, seed: int | None = 0) -> list[dict[str, Any]]:
@@ -148,15 +158,140 @@ def test_an_unknown_stream_names_the_nearest() -> None:
         StreamEnv("kuka-revers")
 
 
-def test_a_wrong_render_mode_is_refused_at_once(make_stream: MakeStream) -> None:
-    with pytest.raises(ValueError, match="render_mode"):
-        StreamEnv(make_stream(), render_mode="human")
+@pytest.mark.parametrize(
+    ("changes", "complaint"),
+    [
+        ({"tasks": ("reach", "pusch")}, "stream 'short': unknown task 'pusch': did you mean 'push'"),
+        ({"tasks": ()}, "stream 'short': .*length >= 1"),
+        ({"robot": "sawyr"}, "stream 'short': .*sawyr"),
+        ({"steps_per_task": 0}, "stream 'short': .*steps_per_task"),
+        ({"placement": "random"}, "stream 'short': .*placement"),
+    ],
+)
+def test_a_card_made_in_python_is_checked_as_a_file_is(changes: dict[str, Any], complaint: str) -> None:
+    fields = {"robot": "kuka", "tasks": ("reach",), "steps_per_task": 5, **changes}
+    with pytest.raises(CardError, match=complaint):
+        StreamEnv(StreamCard(name="short", title="Tests", **fields))
 
 
-@pytest.mark.parametrize("stream", catalogue.names("envs/streams"))
-@pytest.mark.filterwarnings(UNBOUNDED)
-def test_gymnasiums_checker_finds_nothing(stream: str) -> None:
-    check_env(StreamEnv(stream), skip_render_check=True)
+@pytest.mark.parametrize(
+    ("asked", "complaint"),
+    [
+        ({"render_mode": "rgb_aray"}, "render_mode 'rgb_aray': did you mean 'rgb_array'"),
+        ({"horizn": 3}, "unknown option 'horizn': did you mean 'horizon'"),
+        ({"robot": "kuke"}, "did you mean 'kuka'"),
+        ({"horizon": 0}, "horizon must be a whole number"),
+    ],
+)
+def test_a_wrong_option_is_refused_at_once(
+    make_stream: MakeStream, asked: dict[str, Any], complaint: str
+) -> None:
+    with pytest.raises(ValueError, match=complaint):
+        StreamEnv(make_stream(), **asked)
+
+
+def test_options_override_the_card(make_stream: MakeStream) -> None:
+    env = StreamEnv(make_stream("reach", "push"), horizon=4, observation="metaworld-39", robot="sawyer")
+    observation, _ = env.reset(seed=0)
+    assert observation.shape == env.observation_space.shape == (39,)
+    assert episodes(env, 1)[0]["length"] == 4
+    single = ManipulationEnv("reach", robot="sawyer", observation="metaworld-39")
+    np.testing.assert_array_equal(single.reset(seed=task_seed(0, "reach"))[0], observation)
+
+
+def test_success_ends_the_episode_if_asked(make_stream: MakeStream, monkeypatch: pytest.MonkeyPatch) -> None:
+    env = StreamEnv(make_stream("reach", "push", steps_per_task=5, terminate_on_success=True))
+    env.reset(seed=0)
+    says(env, monkeypatch, successes=True)
+    _, _, terminated, truncated, info = env.step(ZERO)
+    assert (terminated, truncated, info["success"]) == (True, False, 1.0)
+    with pytest.raises(ResetNeeded):
+        env.step(ZERO)
+    assert env.reset()[1]["stream_position"] == 0
+
+
+def test_unstable_physics_truncates_the_episode_but_not_the_visit(
+    make_stream: MakeStream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    env = StreamEnv(make_stream("reach", "push", steps_per_task=5))
+    env.reset(seed=0)
+    says(env, monkeypatch, failures=True)
+    _, _, terminated, truncated, info = env.step(ZERO)
+    assert (terminated, truncated, info["physics_error"]) == (False, True, True)
+    assert env.reset()[1]["stream_position"] == 0
+    monkeypatch.undo()
+    assert [env.step(ZERO)[3] for _ in range(4)] == [False, False, False, True]
+
+
+def says(env: StreamEnv, monkeypatch: pytest.MonkeyPatch, **claims: bool) -> None:
+    """Make the current task's engine claim successes or failures."""
+    engine = env._env()._engine
+    honest = engine.step
+
+    def step(*arguments: Any) -> Any:
+        outcome = honest(*arguments)
+        for name, value in claims.items():
+            getattr(outcome, name)[:] = value
+        return outcome
+
+    monkeypatch.setattr(engine, "step", step)
+
+
+def test_a_closed_stream_says_so(make_stream: MakeStream) -> None:
+    env = StreamEnv(make_stream("reach", "push", steps_per_task=1))
+    env.reset(seed=0)
+    env.step(ZERO)
+    env.close()
+    env.close()
+    for use in (env.reset, lambda: env.step(ZERO), env.render):
+        with pytest.raises(ClosedEnvironmentError):
+            use()
+
+
+def test_there_is_nothing_to_render_before_the_first_reset(make_stream: MakeStream) -> None:
+    with pytest.raises(ResetNeeded, match="render"):
+        StreamEnv(make_stream()).render()
+
+
+def test_ones_own_stream_has_an_id(make_stream: MakeStream, tmp_path: Path) -> None:
+    card = tmp_path / "mine.toml"
+    card.write_text('title = "Mine"\nrobot = "sawyer"\ntasks = ["push", "reach"]\nsteps_per_task = 2\n')
+    for stream, task in ((str(card), "push"), (make_stream("reach"), "reach")):
+        env = gymnasium.make("LegionBench/Stream-v0", stream=stream, horizon=5)
+        assert env.reset(seed=0)[1]["task"] == task
+
+
+FEW = ("reach", "push", "faucet-open", "button-press-topdown", "window-close")
+CW10 = (
+    "hammer",
+    "push-wall",
+    "faucet-close",
+    "push-back",
+    "stick-pull",
+    "handle-press-side",
+    "push",
+    "shelf-place",
+    "window-close",
+    "peg-unplug-side",
+)
+
+
+@pytest.mark.parametrize("robot", ["kuka", "sawyer"])
+def test_the_published_streams_are_the_papers(robot: str) -> None:
+    few, ten, twenty = (load_stream(f"{robot}-{name}") for name in ("few-shot", "cw10", "cw20"))
+    assert few.tasks == FEW * 3
+    assert (few.steps_per_task, few.horizon, few.placement) == (1_000_000, 150, "fixed")
+    assert (ten.tasks, twenty.tasks) == (CW10, CW10 * 2)
+    for card in (ten, twenty):
+        assert (card.steps_per_task, card.horizon) == (1_000_000, 200)
+        assert (card.placement, card.observation) == ("every-episode", "metaworld-39")
+
+
+@pytest.mark.parametrize("name", ["curriculum", "reverse", "random", "few-shot", "cw10", "cw20"])
+def test_both_robots_have_the_same_streams(name: str) -> None:
+    kuka, sawyer = load_stream(f"kuka-{name}"), load_stream(f"sawyer-{name}")
+    assert (kuka.robot, sawyer.robot) == ("kuka", "sawyer")
+    assert replace(kuka, name="", robot="") == replace(sawyer, name="", robot="")
 
 
 def test_rewards_are_those_of_the_single_task(make_stream: MakeStream) -> None:
@@ -175,3 +310,21 @@ def test_its_spaces_are_the_single_tasks(make_stream: MakeStream) -> None:
     assert StreamEnv(card).observation_space == task_env(card, "reach").observation_space
     assert StreamEnv(card).action_space == task_env(card, "reach").action_space
     assert isinstance(StreamEnv(card).action_space, gymnasium.spaces.Box)
+
+
+def test_the_examples_of_the_documents_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = DOCUMENT.read_text(encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, Any] = {}
+    for block in re.findall(r"^```python\n(.*?)^```$", text, re.DOTALL | re.MULTILINE):
+        exec(block, names)
+
+
+def test_the_documents_name_every_stream() -> None:
+    text = DOCUMENT.read_text(encoding="utf-8")
+    for name in catalogue.names("envs/streams"):
+        card = load_stream(name)
+        short = env_id(name.removeprefix(f"{card.robot}-")).removeprefix("LegionBench/").removesuffix("-v0")
+        (row,) = (line for line in text.splitlines() if line.startswith(f"| `{short}` |"))
+        assert card.robot.capitalize() in row
+        assert f"× {card.steps_per_task:,} | {card.horizon} |" in row

@@ -163,12 +163,42 @@ def test_wrong_seeds_and_masks_are_named() -> None:
         envs.step(np.zeros((2, 4)))
 
 
+def test_the_first_reset_is_of_all_slots_and_comes_before_a_picture() -> None:
+    envs = VectorManipulationEnv("reach", 2, render_mode="rgb_array")
+    with pytest.raises(ResetNeeded, match="reset_mask"):
+        envs.reset(options={"reset_mask": np.array([True, False])})
+    with pytest.raises(ResetNeeded, match="render"):
+        envs.render()
+
+
+def test_what_was_handed_out_is_the_users() -> None:
+    envs = VectorManipulationEnv("reach", 2)
+    observations, infos = envs.reset(seed=0)
+    kept = observations.copy()
+    for key in infos:
+        infos[key][:] = 0
+    _, again = envs.reset()
+    assert again["task"].tolist() == ["reach", "reach"]
+    assert again["_task"].all()
+    envs.step(np.ones((2, 4)))
+    np.testing.assert_array_equal(observations, kept)
+
+
+def test_numpys_integers_are_seeds_too() -> None:
+    envs = VectorManipulationEnv("reach", 2)
+    plain, _ = envs.reset(seed=3)
+    state = envs.np_random.bit_generator.state
+    numpys, _ = envs.reset(seed=np.int64(3))  # type: ignore[arg-type]
+    np.testing.assert_array_equal(plain, numpys)
+    assert envs.np_random.bit_generator.state == state
+
+
 def test_a_closed_environment_says_so() -> None:
     envs = VectorManipulationEnv("reach", 2)
     envs.reset(seed=0)
     envs.close()
     envs.close()
-    for call in (envs.reset, lambda: envs.step(np.zeros((2, 4))), envs.render):
+    for call in (envs.reset, lambda: envs.step(np.zeros((2, 4))), envs.step_wait, envs.render):
         with pytest.raises(ClosedEnvironmentError, match="make another"):
             call()
 
@@ -183,7 +213,7 @@ def test_unstable_physics_in_one_slot_leaves_the_others_alone(task: str) -> None
         if number == 10:
             engine, place = sick._seat[2]
             engine._unseat()
-            engine._states[place][30:60] = 1e30
+            engine._kept[place][1][:] = 1e30
         result, expected = sick.step(action), healthy.step(action)
         if number == 10:
             assert result[4]["physics_error"].tolist() == [False, False, True, False]

@@ -107,8 +107,8 @@ def test_a_boundary_is_judged_after_end_task_and_before_the_next_visit(lived: tu
         assert notes[end + 1 : end + 3] == ["judge", *following]
 
 
-def test_a_judging_asks_once_per_step_and_episode(lived: tuple[Diary, Kept]) -> None:
-    assert lived[0].notes.count("judge") == 6 * 2 * 3
+def test_a_judging_plays_all_episodes_at_once(lived: tuple[Diary, Kept]) -> None:
+    assert lived[0].notes.count("judge") == 6 * 3
 
 
 def test_transitions_follow_one_another(lived: tuple[Diary, Kept], stream: StreamCard) -> None:
