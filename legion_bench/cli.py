@@ -169,6 +169,43 @@ def render(
     out.print(f"Written to {escape(str(make(agent, task, out_, seed, size)))}", soft_wrap=True)
 
 
+@app.command(
+    epilog=_example(
+        "legion-bench audit --task peg-unplug-side --placements 20",
+        "legion-bench audit --out results/environments --jobs 2",
+    )
+)
+def audit(
+    out_: Annotated[
+        Path | None, typer.Option("--out", help="Folder for tables; else they are printed.")
+    ] = None,
+    task: Annotated[list[str] | None, typer.Option(help="Task card; may be repeated. [default: all]")] = None,
+    placements: Annotated[int, typer.Option(help="Episodes per task and robot.", min=1)] = 100,
+    seed: Annotated[int, typer.Option(help="Seed of the first placement.", min=0)] = 0,
+    jobs: Annotated[int, typer.Option(help="Processes.", min=1)] = 1,
+) -> None:
+    """Play the scripted policy of every task on KUKA and Sawyer; report success and joint use."""
+    from rich.progress import track
+
+    from legion_bench import audit as audits
+    from legion_bench import catalogue
+
+    tasks = task or catalogue.names("envs/tasks")
+    rows = list(
+        track(
+            audits.audit(tasks, ("sawyer", "kuka"), placements, seed, jobs),
+            description="playing",
+            total=2 * len(tasks),
+            console=err,
+        )
+    )
+    if out_ is None:
+        out.print(audits.as_text(audits.table(rows)).to_string(index=False), soft_wrap=True)
+    else:
+        audits.write(rows, out_, seed)
+        out.print(f"Written to {escape(str(out_))}", soft_wrap=True)
+
+
 @app.command(epilog=_example("legion-bench doctor"))
 def doctor() -> None:
     """Check dependencies, physics, rendering, bnpy and threads; say how to fix them."""

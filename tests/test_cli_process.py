@@ -119,9 +119,10 @@ def test_render_writes_a_film_of_one_episode_in_real_time(tmp_path: Path) -> Non
     done = command_line("render", "--task", "reach", "--out", film, "--size", "48", DISPLAY="")
     assert done.returncode == 0, done.stderr
     frames = iio.imread(film)
-    assert frames.shape[0] == pytest.approx(76, abs=2), "150 steps, every second one"
+    assert 50 < frames.shape[0] <= 78, "every second of 150 steps; the writer joins frames that are equal"
     assert (frames[0] != frames[-1]).any()
-    assert iio.immeta(film)["duration"] * frames.shape[0] == pytest.approx(150 * 12.5, rel=0.25)
+    shown = sum(iio.immeta(film, index=frame)["duration"] for frame in range(len(frames)))
+    assert shown == pytest.approx(150 * 12.5, rel=0.25), "GIF counts in hundredths of a second"
 
 
 def test_render_without_a_renderer_names_the_doctor(tmp_path: Path) -> None:

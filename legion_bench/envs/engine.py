@@ -56,18 +56,18 @@ class Engine:
             options: robot, observation, reward and rendering are used.
             slots: N.
         """
-        self._scene = Scene(scene, options.robot, options.render_mode, options.render_size)
+        self.scene = Scene(scene, options.robot, options.render_mode, options.render_size)
         self._slots = slots
         self._version = "v2" if options.reward == "v2" else "v1"
         self._columns = LEGION_12 if options.observation == "legion-12" else np.arange(39)
         self._starts: list[Start | None] = [None] * slots
-        data = self._scene.data
+        data = self.scene.data
         # All in which slots differ from one another and MuJoCo carries over; bound once,
         # since looking an array up costs more than copying it.
         self._live = (data.qpos, data.qvel, data.qacc_warmstart)
         self._kept = [tuple(np.zeros_like(array) for array in self._live) for _ in range(slots)]
         self._hand_target, self._effort = data.mocap_pos[0], data.ctrl
-        self._body_pos, self._site_pos = self._scene.model.body_pos, self._scene.model.site_pos
+        self._body_pos, self._site_pos = self.scene.model.body_pos, self.scene.model.site_pos
         self._attributes: list[dict[str, Any]] = [{} for _ in range(slots)]
         self._targets = np.zeros((slots, 3))
         self._observations = np.zeros((slots, 39))  # unclipped, as Meta-World carries them over
@@ -79,7 +79,7 @@ class Engine:
         self._readings: Readings | None = None
         if self._law is not None:
             turned = options.observation == "metaworld-39" or self._law.reads_quaternion
-            self._readings = Readings(self._scene.model, self._scene.data, self._law, slots, turned)
+            self._readings = Readings(self.scene.model, self.scene.data, self._law, slots, turned)
 
     def reset(self, slot: int, seed: int) -> Floats:
         """Start an episode whose placement is drawn from ``seed``; return its observation."""
@@ -101,7 +101,7 @@ class Engine:
         """Return the start whose placement is drawn from ``seed``."""
         self._unseat()
         self._edited = None  # computing a start edits the model
-        start: Start = self._scene.start(seed)
+        start: Start = self.scene.start(seed)
         self._restore(start)
         return start
 
@@ -112,7 +112,7 @@ class Engine:
             actions: [N, 4] in [-1, 1].
             slots: which ones, all of them reset before.
         """
-        scene = self._scene
+        scene = self.scene
         steered = self._targets + actions[:, :3] * scene.action_scale
         targets = np.minimum(np.maximum(steered, scene.target_low), scene.target_high)
         if len(slots) == self._slots:
@@ -143,7 +143,7 @@ class Engine:
         readings.current(current)
         if not np.isfinite(current).all():
             failures |= ~np.isfinite(current).all(axis=1)
-        self._clipped = np.minimum(np.maximum(self._observations, self._scene.low), self._scene.high)
+        self._clipped = np.minimum(np.maximum(self._observations, self.scene.low), self.scene.high)
         with np.errstate(invalid="ignore", over="ignore"):
             frame = readings.frame(self._clipped, actions)
             reward, success = law.v2(frame)
@@ -155,7 +155,7 @@ class Engine:
 
     def _play_and_ask(self, actions: Actions, slots: Sequence[int]) -> tuple[Floats, Bools, Bools]:
         """Simulate each slot, asking Meta-World's own code to judge it right after."""
-        scene, observations = self._scene, self._observations
+        scene, observations = self.scene, self._observations
         rewards = np.zeros(self._slots)
         successes, failures = np.zeros(self._slots, np.bool_), np.zeros(self._slots, np.bool_)
         efforts = (actions[:, 3:] * _FINGERS).astype(np.float64)
@@ -180,7 +180,7 @@ class Engine:
         """
         if self._seated != slot:
             self._seat(slot)
-        model, data = self._scene.model, self._scene.data
+        model, data = self.scene.model, self.scene.data
         self._hand_target[:] = self._targets[slot]
         self._effort[:] = efforts
         mujoco.mj_step(model, data, _FRAME_SKIP)
@@ -214,15 +214,15 @@ class Engine:
 
     def _restore(self, start: Start) -> None:
         """Give the simulation what all slots have in common; nobody sits in it then."""
-        mujoco.mj_setState(self._scene.model, self._scene.data, start.state, STATE)
-        self._seated, self._time = None, self._scene.data.time
+        mujoco.mj_setState(self.scene.model, self.scene.data, start.state, STATE)
+        self._seated, self._time = None, self.scene.data.time
 
     def render(self, slot: int) -> NDArray[Any] | None:
         """Return a frame of one slot; see :meth:`Scene.render`."""
         if self._seated != slot:
             self._seat(slot)
-        return self._scene.render()
+        return self.scene.render()
 
     def close(self) -> None:
         """Free the renderer."""
-        self._scene.close()
+        self.scene.close()

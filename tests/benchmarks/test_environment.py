@@ -93,7 +93,7 @@ def test_sixty_four_slots_against_mujoco_alone(compare: Compare, forward: bool) 
     envs = vector(TASK, 64)
     run = stepping(envs, 64)
     engine = envs._workloads[0][0].engine
-    model = engine._scene.model
+    model = engine.scene.model
     datas = [mujoco.MjData(model) for _ in range(64)]
     views = [(data, data.mocap_pos[0], data.ctrl) for data in datas]
     targets, efforts = [], []

@@ -101,7 +101,7 @@ def test_the_hand_stays_where_it_is_held() -> None:
     before, _ = env.reset(seed=0)
     for _ in range(100):
         after, *_ = env.step(np.zeros(4))
-    mocap = env._engine._scene.data.mocap_pos[0]
+    mocap = env._engine.scene.data.mocap_pos[0]
     assert np.linalg.norm(after[:3] - before[:3]) < 0.02
     assert np.linalg.norm(after[:3] - mocap) < 0.02
 

@@ -81,7 +81,7 @@ def test_the_twelve_values_are_hand_objects_and_goal(task: str) -> None:
     for action in [None, *actions(30)]:
         if action is not None:
             observation, *_ = env.step(action)
-        scene = env._engine._scene.task
+        scene = env._engine.scene.task
         objects = np.zeros(6)
         positions = scene._get_pos_objects()
         objects[: len(positions)] = positions
@@ -264,7 +264,7 @@ def test_unstable_physics_truncates_and_the_next_episode_is_as_ever(task: str) -
     env, healthy = ManipulationEnv(task), ManipulationEnv(task)
     before, _ = env.reset(seed=0)
     before, *_ = env.step(np.zeros(4))
-    env._engine._scene.data.qvel[:] = 1e30
+    env._engine.scene.data.qvel[:] = 1e30
     observation, reward, terminated, truncated, info = env.step(np.zeros(4))
     assert (reward, terminated, truncated, info["physics_error"]) == (0.0, False, True, True)
     np.testing.assert_array_equal(observation, before)

@@ -207,7 +207,7 @@ def test_actions_of_a_wrong_shape_name_both_shapes(
     stream: StreamCard, shape: tuple[int, ...], explore: bool
 ) -> None:
     agent = Wrong(lambda count: np.zeros(shape), explore)
-    count = 1 if explore else 2
+    count = 1 if explore else PROTOCOL.evaluation_episodes * len(stream.tasks)
     with pytest.raises(AgentError) as caught:
         train(PROTOCOL, stream, agent, 0, Kept())
     assert f"Wrong.act must return finite actions of shape ({count}, 4) in [-1, 1]" in str(caught.value)
