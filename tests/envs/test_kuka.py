@@ -15,6 +15,8 @@ FLOOR, TABLE_EDGE_Y = -0.913, 0.2
 LIMITS_DEGREES = [170, 120, 170, 120, 170, 120, 175]
 TORQUES = [176, 176, 110, 110, 110, 40, 40]
 BASE_TO_WRIST = (0.340, 0.400, 0.400)
+HOME = (0, 0.5, 0.2)
+WRIST_TO_HAND = 0.246
 AXES = [[0, 0, 1], [0, 1, 0], [0, 0, 1], [0, -1, 0], [0, 0, 1], [0, 1, 0], [0, 0, 1]]
 
 
@@ -46,9 +48,20 @@ def corners(model: mujoco.MjModel, data: mujoco.MjData, geom: int) -> NDArray[np
 
 def test_resetting_brings_the_hand_home(data: mujoco.MjData) -> None:
     hand = data.body("hand")
-    assert hand.xpos == pytest.approx([0, 0.5, 0.2], abs=1e-6)
+    assert hand.xpos == pytest.approx(HOME, abs=1e-6)
     down = np.array([1, 0, 1, 0]) / np.sqrt(2)
     assert abs(hand.xquat @ down) == pytest.approx(1, abs=1e-9), "a quaternion and its negative are one"
+
+
+def test_the_home_angles_follow_from_the_hands_position(data: mujoco.MjData) -> None:
+    """The closed form that envs/robots/kuka.xml states."""
+    base, (shoulder, upper, fore) = data.body("kuka_base").xpos, BASE_TO_WRIST
+    ahead, up = HOME[1] - base[1], HOME[2] + WRIST_TO_HAND - base[2] - shoulder
+    assert upper == fore
+    q4 = -(np.pi - np.arccos(1 - (ahead**2 + up**2) / (2 * upper**2)))
+    q2 = np.arctan2(ahead, up) + q4 / 2
+    angles = [data.joint(joint).qpos[0] for joint in JOINTS]
+    assert angles == pytest.approx([0, q2, 0, q4, 0, np.pi - q2 + q4, 0], abs=1e-6)
 
 
 def test_joint_limits_are_the_data_sheets(reach_model: mujoco.MjModel) -> None:
