@@ -6,8 +6,8 @@ import mujoco
 import numpy as np
 import pytest
 
-from legion_bench.envs.joints import ArmJoints
 from legion_bench.envs.engine import Engine
+from legion_bench.envs.joints import ArmJoints
 from legion_bench.envs.options import Options
 
 
