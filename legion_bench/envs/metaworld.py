@@ -83,7 +83,7 @@ class Scene:
             RenderError: rendering was asked for and no OpenGL is there.
         """
         if render_mode is not None:
-            choose_backend()
+            choose_backend(render_mode)
         self.task: Any = _task_class(name, robot)(
             render_mode=render_mode, camera_name="front", width=size, height=size
         )

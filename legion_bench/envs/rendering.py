@@ -15,14 +15,21 @@ BACKENDS = {
 }
 
 
-def choose_backend() -> None:
+def choose_backend(render_mode: str) -> None:
     """Set ``MUJOCO_GL`` where there is no display and the user has not chosen.
 
     Left alone, Gymnasium tries GLFW first and takes its failure for success.
 
     Raises:
-        RenderError: no backend is installed; the message names the packages.
+        RenderError: no backend is installed, the message names the packages; or a window
+            is asked for where there is no display, which would end the process.
     """
+    if sys.platform == "linux" and render_mode == "human":
+        if not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
+            raise RenderError(
+                "render_mode 'human' opens a window, and there is no display: use 'rgb_array', or xvfb-run"
+            )
+        return
     if sys.platform != "linux" or os.environ.get("DISPLAY") or os.environ.get("MUJOCO_GL"):
         return
     for backend, (library, _) in BACKENDS.items():

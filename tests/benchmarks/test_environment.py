@@ -23,6 +23,7 @@ from legion_bench.envs.vector import VectorManipulationEnv
 from legion_bench.protocols.evaluate import Evaluator
 
 Compare = Callable[..., float]
+Run = Callable[[], None]
 TASK = "push"
 LEGION_TEN = load_stream("kuka-curriculum").tasks
 STEPS = 40
@@ -48,7 +49,7 @@ def actions(*shape: int) -> Iterator[Any]:
     return cycle(np.random.default_rng(0).uniform(-1, 1, (200, *shape, 4)).astype(np.float32))
 
 
-def stepping(env: Any, *slots: int) -> Callable[[], None]:
+def stepping(env: Any, *slots: int) -> Run:
     """Return a run of STEPS steps, with a horizon that is never met."""
     env.reset(seed=0)
     chosen = actions(*slots)
@@ -87,17 +88,35 @@ def test_sixteen_slots_judged_by_meta_worlds_own_code(compare: Compare) -> None:
     compare(ours, stepping(Stock("soccer")), ours_steps=STEPS * 16, peer_steps=STEPS)
 
 
-@pytest.mark.parametrize("forward", [False, True], ids=["bare", "with the forward pass that exactness needs"])
+@pytest.mark.parametrize("task", LEGION_TEN)
+def test_the_most_that_exact_physics_allows(compare: Compare, task: str) -> None:
+    """Nothing but MuJoCo on sixteen trajectories, without any Python around it to speak of."""
+    _, bare = with_bare_physics(task, 16, forward=True)
+    compare(bare, stepping(Stock(task)), ours_steps=STEPS * 16, peer_steps=STEPS)
+
+
+@pytest.mark.parametrize("forward", [False, True], ids=["mj_step", "mj_step and mj_forward"])
 def test_sixty_four_slots_against_mujoco_alone(compare: Compare, forward: bool) -> None:
-    """The peer is ``mj_step`` on the same 64 trajectories and nothing else."""
-    envs = vector(TASK, 64)
-    run = stepping(envs, 64)
+    ours, bare = with_bare_physics(TASK, 64, forward)
+    compare(ours, bare, ours_steps=STEPS * 64, peer_steps=STEPS * 64)
+
+
+def with_bare_physics(task: str, slots: int, forward: bool) -> tuple[Run, Run]:
+    """Return a run of ours, and one of MuJoCo alone on the same trajectories.
+
+    Args:
+        task: name.
+        slots: how many trajectories, an ``MjData`` each.
+        forward: whether each step ends with the forward pass that exactness needs.
+    """
+    envs = vector(task, slots)
+    run = stepping(envs, slots)
     engine = envs._workloads[0][0].engine
     model = engine.scene.model
-    datas = [mujoco.MjData(model) for _ in range(64)]
+    datas = [mujoco.MjData(model) for _ in range(slots)]
     views = [(data, data.mocap_pos[0], data.ctrl) for data in datas]
     targets, efforts = [], []
-    chosen = actions(64)
+    chosen = actions(slots)
     envs.reset(seed=0)
     for _ in range(STEPS):
         action = next(chosen)
@@ -120,7 +139,7 @@ def test_sixty_four_slots_against_mujoco_alone(compare: Compare, forward: bool) 
         envs.reset(seed=0)
         run()
 
-    compare(ours, bare, ours_steps=STEPS * 64, peer_steps=STEPS * 64)
+    return ours, bare
 
 
 def test_sixteen_slots_against_gymnasiums_processes(compare: Compare) -> None:

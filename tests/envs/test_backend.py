@@ -14,6 +14,7 @@ from legion_bench.errors import RenderError
 def headless(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rendering.sys, "platform", "linux")
     monkeypatch.setenv("DISPLAY", "")
+    monkeypatch.setenv("WAYLAND_DISPLAY", "")
     # Set first, so that whatever is chosen is undone after the test.
     monkeypatch.setenv("MUJOCO_GL", "")
 
@@ -29,14 +30,14 @@ def test_what_is_installed_is_chosen_egl_first(
     libraries: tuple[str, ...], chosen: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     installed(monkeypatch, *libraries)
-    rendering.choose_backend()
+    rendering.choose_backend("rgb_array")
     assert os.environ["MUJOCO_GL"] == chosen
 
 
 def test_without_any_the_packages_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
     installed(monkeypatch)
     with pytest.raises(RenderError, match="apt install libegl1 libgl1-mesa-dri"):
-        rendering.choose_backend()
+        rendering.choose_backend("rgb_array")
 
 
 @pytest.mark.parametrize(("name", "value"), [("DISPLAY", ":0"), ("MUJOCO_GL", "osmesa")])
@@ -46,5 +47,14 @@ def test_a_screen_or_the_users_choice_settles_it(
     installed(monkeypatch, "EGL")
     monkeypatch.setenv(name, value)
     before = dict(os.environ)
-    rendering.choose_backend()
+    rendering.choose_backend("rgb_array")
     assert dict(os.environ) == before
+
+
+def test_a_window_needs_a_display(monkeypatch: pytest.MonkeyPatch) -> None:
+    installed(monkeypatch, "EGL")
+    with pytest.raises(RenderError, match="no display: use 'rgb_array'"):
+        rendering.choose_backend("human")
+    monkeypatch.setenv("DISPLAY", ":0")
+    rendering.choose_backend("human")
+    assert not os.environ["MUJOCO_GL"], "GLFW opens windows"

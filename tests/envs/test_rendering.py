@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
+import sys
+
 import pytest
 
 from tests.helpers import python
@@ -47,6 +51,57 @@ for size in (32, 64):
     assert frame.shape == (size, size, 3), frame.shape
     assert frame.dtype == np.uint8
     assert frame.std() > 20, frame.std()
+""")
+
+
+def test_depths_have_the_size_asked_for_and_lie_within_0_and_1() -> None:
+    check("""
+env = ManipulationEnv("reach", render_mode="depth_array", render_size=40)
+env.reset(seed=0)
+depths = env.render()
+assert depths.shape == (40, 40) and depths.dtype == np.float32
+assert 0 < depths.min() < depths.max() <= 1
+""")
+
+
+@pytest.mark.skipif(shutil.which("xvfb-run") is None, reason="needs a display; on Debian: apt install xvfb")
+def test_a_window_opens_and_follows_the_episode() -> None:
+    code = """
+import numpy as np
+from legion_bench.envs.manipulation import ManipulationEnv
+env = ManipulationEnv("reach", render_mode="human", render_size=64)
+env.reset(seed=0)
+env.step(np.zeros(4))
+assert env.render() is None
+env.close()
+"""
+    done = subprocess.run(
+        ["xvfb-run", "-a", sys.executable, "-c", code], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_rendering_changes_nothing() -> None:
+    """Least of all what the solver starts from."""
+    check("""
+seen, unseen = make("push"), ManipulationEnv("push")
+unseen.reset(seed=0)
+for action in np.random.default_rng(0).uniform(-1, 1, (60, 4)):
+    seen.render()
+    assert np.array_equal(seen.step(action)[0], unseen.step(action)[0])
+""")
+
+
+def test_each_slot_has_its_picture() -> None:
+    check("""
+from legion_bench.envs.vector import VectorManipulationEnv
+envs = VectorManipulationEnv(["push", "push", "reach"], render_mode="rgb_array", render_size=48)
+envs.reset(seed=[1, 0, 0])
+frames = envs.render()
+single = make("push")
+assert len(frames) == 3
+assert np.array_equal(frames[1], single.render())
+assert not np.array_equal(frames[0], frames[1])
 """)
 
 
