@@ -10,7 +10,7 @@ from __future__ import annotations
 import xml.etree.ElementTree as ET
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import cache, lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -113,9 +113,13 @@ class Scene:
         task._freeze_rand_vec, task.seeded_rand_vec = False, True
         task.np_random = np.random.default_rng(seed)
         mujoco.mj_resetData(self.model, self.data)
+        mujoco.mj_forward(self.model, self.data)
         # Tasks reject some draws inside reset_model, so that is what has to draw. It is
-        # also the first of the two passes that Meta-World's reset makes.
+        # also the first of the two passes that Meta-World's reset makes, of which only
+        # the model's edits are left in the end: the hand need not move to its start.
+        task._reset_hand = partial(type(task)._reset_hand, task, 0)
         task.reset_model()
+        del task._reset_hand
         task._freeze_rand_vec = True
         observation, _ = MujocoEnv.reset(task)
         observation = np.asarray(observation, dtype=np.float64)
