@@ -117,13 +117,6 @@ def audit(
 
 def write(rows: Sequence[AuditRow], out: Path, seed0: int) -> None:
     """Write ``tasks.csv``, ``joints.csv``, the same as Markdown, and ``audit.json``, into a folder."""
-    out.mkdir(parents=True, exist_ok=True)
-    frames = {"tasks": table(rows)}
-    for robot in dict.fromkeys(row.robot for row in rows if row.joints is not None):
-        frames[f"joints-{robot}"] = joint_table(rows, robot)
-    for name, frame in frames.items():
-        (out / f"{name}.csv").write_text(csv(frame.round(2)))
-        (out / f"{name}.md").write_text(markdown(as_text(frame)))
     record = {
         "seeds": [seed0, seed0 + rows[0].placements - 1],
         "horizon": HORIZON,
@@ -131,6 +124,13 @@ def write(rows: Sequence[AuditRow], out: Path, seed0: int) -> None:
         "git": git(),
         "hardware": hardware(),
     }
+    out.mkdir(parents=True, exist_ok=True)  # after asking git, for which it would be a change
+    frames = {"tasks": table(rows)}
+    for robot in dict.fromkeys(row.robot for row in rows if row.joints is not None):
+        frames[f"joints-{robot}"] = joint_table(rows, robot)
+    for name, frame in frames.items():
+        (out / f"{name}.csv").write_text(csv(frame.round(2)))
+        (out / f"{name}.md").write_text(markdown(as_text(frame)))
     (out / "audit.json").write_text(json.dumps(record, indent=2) + "\n")
 
 
@@ -140,18 +140,10 @@ def table(rows: Sequence[AuditRow]) -> pd.DataFrame:
     Joint use is that of the joint that has it worst (its number is given), of the
     last robot that is not Sawyer.
     """
-    lines: dict[str, dict[str, object]] = {}
+    by_task: dict[str, dict[str, AuditRow]] = {}
     for row in rows:
-        line = lines.setdefault(row.task, {"task": row.task})
-        line[f"{row.robot} %"] = row.success
-        if row.joints is not None:
-            line.update(_worst(row.joints))
-    for row in rows:
-        line = lines[row.task]
-        if row.robot != STOCK and f"{STOCK} %" in line:
-            stock = next(other for other in rows if (other.task, other.robot) == (row.task, STOCK))
-            line[f"{row.robot} - {STOCK}"] = row.success - stock.success
-    return pd.DataFrame(lines.values())
+        by_task.setdefault(row.task, {})[row.robot] = row
+    return pd.DataFrame([_line(task, robots) for task, robots in by_task.items()])
 
 
 def joint_table(rows: Sequence[AuditRow], robot: str) -> pd.DataFrame:
@@ -210,6 +202,18 @@ def _solves(policy: Script, place: Workplace, seed: int, readings: list[Floats])
         if solved:
             return True
     return False
+
+
+def _line(task: str, robots: dict[str, AuditRow]) -> dict[str, object]:
+    line: dict[str, object] = {"task": task}
+    line.update({f"{robot} %": row.success for robot, row in robots.items()})
+    for robot, row in robots.items():
+        if robot != STOCK and STOCK in robots:
+            line[f"{robot} - {STOCK}"] = row.success - robots[STOCK].success
+    for row in robots.values():
+        if row.joints is not None:
+            line.update(_worst(row.joints))
+    return line
 
 
 def _worst(use: JointUse) -> dict[str, object]:
