@@ -169,6 +169,23 @@ def render(
     out.print(f"Written to {escape(str(make(agent, task, out_, seed, size)))}", soft_wrap=True)
 
 
+@app.command(epilog=_example("legion-bench gallery", "legion-bench gallery --out pictures --size 480"))
+def gallery(
+    out_: Annotated[Path, typer.Option("--out", help="Folder to write to.")] = Path("docs/tasks"),
+    size: Annotated[int, typer.Option(help="Height and width in pixels.", min=16, max=2048)] = 240,
+) -> None:
+    """Draw every task's start on KUKA, and write the page that shows them."""
+    from rich.progress import track
+
+    from legion_bench import catalogue
+    from legion_bench import gallery as galleries
+
+    tasks = catalogue.names("envs/tasks")
+    written = galleries.write(out_, tasks, size)
+    *_, page = track(written, description="drawing", total=len(tasks) + 1, console=err)
+    out.print(f"Written to {escape(str(page))}", soft_wrap=True)
+
+
 @app.command(
     epilog=_example(
         "legion-bench audit --task peg-unplug-side --placements 20",

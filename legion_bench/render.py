@@ -49,7 +49,7 @@ def render(agent: str, task: str, out: Path, seed: int = 0, size: int = 480) -> 
 
 def _episode(agent: str, stream: StreamCard, seed: int, size: int, *, still: bool) -> list[NDArray[np.uint8]]:
     card = agents.resolve(agent)
-    with _explained():  # MuJoCo looks for OpenGL as early as its import
+    with explained():  # MuJoCo looks for OpenGL as early as its import
         from legion_bench.envs.stream import StreamEnv
         from legion_bench.launch import build_agent
 
@@ -67,7 +67,8 @@ def _episode(agent: str, stream: StreamCard, seed: int, size: int, *, still: boo
 
 
 @contextmanager
-def _explained() -> Iterator[None]:
+def explained() -> Iterator[None]:
+    """Turn whatever drawing raises into a RenderError that says what to do."""
     try:
         yield
     except LegionBenchError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import sysconfig
@@ -73,6 +74,13 @@ def write_protocol(
 def contents(folder: Path) -> dict[str, bytes]:
     """Return every file below a folder, to see whether anything changed."""
     return {str(path): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
+def examples(document: Path) -> list[str]:
+    """Return the Python blocks of a Markdown file."""
+    return re.findall(
+        r"^```python\n(.*?)^```$", document.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE
+    )
 
 
 def random_transitions(

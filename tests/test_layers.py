@@ -21,7 +21,7 @@ FLOORS = {
     "protocols": 2,
     "results": 3,
     "reports": 4,
-    **dict.fromkeys(("launch", "render", "audit", "doctor", "listing", "progress", "cli"), 5),
+    **dict.fromkeys(("launch", "render", "gallery", "audit", "doctor", "listing", "progress", "cli"), 5),
 }
 GROUND, TOP = 0, 5
 

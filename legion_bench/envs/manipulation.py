@@ -84,7 +84,8 @@ class ManipulationEnv(gymnasium.Env[Any, Any]):
     a placement drawn from the task's distribution by the environment's seed:
     `placement="fixed"` is one placement until the next `reset(seed=...)`,
     `"pool:50"` one of fifty at each reset, `"every-episode"` a new one at each reset.
-    `split="evaluation"` draws from placements that `"training"` never sees.
+    `split="evaluation"` draws from placements that `"training"` never sees, but for
+    `"fixed"`, where one is judged on the placement that one trains on.
 
     ## Episode End
 

@@ -85,7 +85,7 @@ class Scene:
         if render_mode is not None:
             choose_backend(render_mode)
         self.task: Any = _task_class(name, robot)(
-            render_mode=render_mode, camera_name="front", width=size, height=size
+            render_mode=render_mode, camera_name="side", width=size, height=size
         )
         self.task._partially_observable = False
         del self.task.sawyer_observation_space  # cached with the goal hidden

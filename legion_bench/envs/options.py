@@ -64,9 +64,9 @@ class Options:
         if self.render_mode is not None:
             _check("render_mode", self.render_mode, RENDER_MODES)
         if not (isinstance(self.placement, str) and re.fullmatch(r"pool:[1-9]\d*", self.placement)):
+            if str(self.placement).startswith("pool"):
+                raise CardError(f"placement {self.placement!r}: a pool needs its size, e.g. 'pool:50'")
             _check("placement", self.placement, ("fixed", "every-episode", "pool:N"))
-            if self.placement == "pool:N":
-                raise CardError("placement 'pool:N' needs a number for N, e.g. 'pool:50'")
         check_count("horizon", self.horizon, "steps")
         check_count("render_size", self.render_size, "pixels")
 

@@ -330,8 +330,11 @@ def _names(task: str | Sequence[str], num_envs: int | None) -> tuple[str, ...]:
         check_count("num_envs", 1 if num_envs is None else num_envs, "slots")
         return (task,) * (num_envs or 1)
     names = tuple(task)
-    if not names or num_envs not in (None, len(names)):
-        raise LegionBenchError(f"num_envs is {num_envs}, but there are {len(names)} task names: one per slot")
+    check_count("num_envs", len(names) if num_envs is None else num_envs, "slots")
+    if num_envs not in (None, len(names)):
+        raise LegionBenchError(
+            f"num_envs is {num_envs}, but the list of tasks, one per slot, has {len(names)}"
+        )
     return names
 
 

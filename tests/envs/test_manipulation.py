@@ -10,6 +10,8 @@ import pytest
 from gymnasium.error import ClosedEnvironmentError, ResetNeeded
 from gymnasium.utils.env_checker import check_env
 
+from legion_bench import catalogue
+from legion_bench.cards import ROBOTS
 from legion_bench.envs.manipulation import ManipulationEnv
 from legion_bench.errors import LegionBenchError
 from tests.envs.tasks import every_task
@@ -35,6 +37,18 @@ def roll_out(env: ManipulationEnv, seed: int, steps: int = 15) -> bytes:
 @pytest.mark.filterwarnings(UNBOUNDED)
 def test_gymnasiums_checker_finds_nothing(task: str) -> None:
     check_env(ManipulationEnv(task), skip_render_check=True)
+
+
+@pytest.mark.parametrize("robot", ROBOTS)
+def test_every_task_starts_and_steps(robot: Any) -> None:
+    """The rest of this file plays a sample; ``tox run -e parity`` plays all."""
+    for task in catalogue.names("envs/tasks"):
+        env = ManipulationEnv(task, robot=robot)
+        observation, _ = env.reset(seed=0)
+        assert observation in env.observation_space, task
+        observation, _, _, _, info = env.step(np.zeros(4))
+        assert observation in env.observation_space, task
+        assert not info["success"], task
 
 
 @every_task
@@ -157,8 +171,8 @@ def test_a_wrong_shape_is_named() -> None:
         ({"horizon": 2.5}, "whole number of steps from 1, got 2.5"),
         ({"robot": "kuks"}, "did you mean 'kuka'"),
         ({"placement": "every-episod"}, "did you mean 'every-episode'"),
-        ({"placement": "pool:0"}, "unknown placement 'pool:0'"),
-        ({"placement": "pool:N"}, "needs a number for N, e.g. 'pool:50'"),
+        ({"placement": "pool:0"}, "placement 'pool:0': a pool needs its size, e.g. 'pool:50'"),
+        ({"placement": "pool"}, "placement 'pool': a pool needs its size"),
         ({"observation": "legion-39"}, "did you mean"),
         ({"reward": "v3"}, "unknown reward 'v3'"),
         ({"split": "evaluating"}, "did you mean 'evaluation'"),

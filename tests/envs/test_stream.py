@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,7 @@ from legion_bench.envs.options import stream_options
 from legion_bench.envs.stream import StreamEnv, task_seed
 from legion_bench.errors import CardError
 from tests.conftest import MakeStream
+from tests.helpers import examples
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "streams.md"
 ZERO = np.zeros(4, dtype=np.float32)
@@ -313,10 +313,9 @@ def test_its_spaces_are_the_single_tasks(make_stream: MakeStream) -> None:
 
 
 def test_the_examples_of_the_documents_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    text = DOCUMENT.read_text(encoding="utf-8")
     monkeypatch.chdir(tmp_path)
     names: dict[str, Any] = {}
-    for block in re.findall(r"^```python\n(.*?)^```$", text, re.DOTALL | re.MULTILINE):
+    for block in examples(DOCUMENT):
         exec(block, names)
 
 

@@ -139,8 +139,11 @@ def test_wrong_actions_are_refused_and_change_nothing(action: Any, complaint: st
     [
         ({"num_envs": 0}, "num_envs must be a whole number of slots from 1, got 0"),
         ({"threads": 0}, "threads must be a whole number of threads from 1"),
-        ({"task": ("reach", "push"), "num_envs": 3}, "num_envs is 3, but there are 2 task names"),
-        ({"task": ()}, "0 task names"),
+        (
+            {"task": ("reach", "push"), "num_envs": 3},
+            "num_envs is 3, but the list of tasks, one per slot, has 2",
+        ),
+        ({"task": ()}, "num_envs must be a whole number of slots from 1, got 0"),
         ({"task": ("reach", "puhs")}, "did you mean 'push'"),
         ({"robot": "sawyr"}, "did you mean 'sawyer'"),
         ({"autoreset_mode": "never"}, "never"),
