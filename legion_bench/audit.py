@@ -116,7 +116,7 @@ def audit(
 
 
 def write(rows: Sequence[AuditRow], out: Path, seed0: int) -> None:
-    """Write ``tasks.csv``, ``joints.csv``, the same as Markdown, and ``audit.json``, into a folder."""
+    """Write ``tasks.csv``, ``joints-<robot>.csv``, both as Markdown too, and ``audit.json`` into a folder."""
     record = {
         "seeds": [seed0, seed0 + rows[0].placements - 1],
         "horizon": HORIZON,

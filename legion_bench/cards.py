@@ -187,6 +187,8 @@ def _load(cls: type[_C], kind: str, folder: str, name: str, relative_to: Path | 
 
 
 def _is_path(name: str) -> bool:
+    if not isinstance(name, str):
+        raise CardError(f"a card is found by its name or path, a string, got {name!r}")
     return name.endswith(".toml")
 
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NoReturn
 
 import mujoco
 import numpy as np
@@ -23,6 +23,7 @@ from legion_bench.envs.metaworld import STATE, Scene, Start
 from legion_bench.envs.options import Options
 from legion_bench.envs.readings import Readings
 from legion_bench.envs.rewards import LAWS
+from legion_bench.errors import LegionBenchError
 from legion_bench.types import LEGION_12, Actions, Bools, Floats
 
 _FRAME_SKIP = 5
@@ -110,7 +111,8 @@ class Engine:
 
         Args:
             actions: [N, 4] in [-1, 1].
-            slots: which ones, all of them reset before.
+            slots: which ones, all of them reset before; whoever is left out is reset
+                before it is stepped again.
         """
         scene = self.scene
         steered = self._targets + actions[:, :3] * scene.action_scale
@@ -222,6 +224,9 @@ class Engine:
         if self._seated != slot:
             self._seat(slot)
         return self.scene.render()
+
+    def __reduce__(self) -> NoReturn:
+        raise LegionBenchError("environments cannot be copied or pickled: make another from env.spec")
 
     def close(self) -> None:
         """Free the renderer."""

@@ -34,10 +34,6 @@ HAND_LOW = SawyerXYZEnv._HAND_SPACE.low
 HAND_HIGH = SawyerXYZEnv._HAND_SPACE.high
 STATE = mujoco.mjtState.mjSTATE_INTEGRATION
 """All that MuJoCo carries from one step to the next."""
-# Instability is reported through infos, not in a file where the user happens to be.
-if mujoco.get_mju_user_warning() is None:
-    mujoco.set_mju_user_warning(lambda message: None)
-
 # Starts that a scene remembers, about 5 kB each.
 _STARTS = 4096
 
@@ -84,6 +80,10 @@ class Scene:
         """
         if render_mode is not None:
             choose_backend(render_mode)
+        # Instability is told through infos; left alone, MuJoCo writes a file where the user
+        # happens to be. Whoever has set a hook of their own keeps it.
+        if mujoco.get_mju_user_warning() is None:
+            mujoco.set_mju_user_warning(lambda message: None)
         self.task: Any = _task_class(name, robot)(
             render_mode=render_mode, camera_name="side", width=size, height=size
         )
@@ -112,6 +112,8 @@ class Scene:
         task = self.task
         task._freeze_rand_vec, task.seeded_rand_vec = False, True
         task.np_random = np.random.default_rng(seed)
+        # Some tasks set what version 1 asks for only if they are in it, and nothing else by it.
+        task.reward_function_version = "v1"
         mujoco.mj_resetData(self.model, self.data)
         mujoco.mj_forward(self.model, self.data)
         # Tasks reject some draws inside reset_model, so that is what has to draw. It is
@@ -122,6 +124,7 @@ class Scene:
         del task._reset_hand
         task._freeze_rand_vec = True
         observation, _ = MujocoEnv.reset(task)
+        task.reward_function_version = "v2"
         observation = np.asarray(observation, dtype=np.float64)
         observation[18:36] = observation[:18]
         state = np.empty(mujoco.mj_stateSize(self.model, STATE))

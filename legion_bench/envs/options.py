@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, fields
+from numbers import Integral
 from typing import Any, Literal, TypedDict, get_args
 
 from legion_bench.cards import ROBOTS, Observation, Reward, Robot, StreamCard, TaskCard
@@ -12,6 +13,8 @@ from legion_bench.errors import CardError, unknown
 Split = Literal["training", "evaluation"]
 RenderMode = Literal["human", "rgb_array", "depth_array"]
 RENDER_MODES: tuple[str, ...] = get_args(RenderMode)
+# Beyond it, drivers fail in ways of their own.
+_LARGEST = 4096
 
 
 class Asked(TypedDict, total=False):
@@ -67,8 +70,12 @@ class Options:
             if str(self.placement).startswith("pool"):
                 raise CardError(f"placement {self.placement!r}: a pool needs its size, e.g. 'pool:50'")
             _check("placement", self.placement, ("fixed", "every-episode", "pool:N"))
+        if not isinstance(self.terminate_on_success, bool):
+            raise ValueError(f"terminate_on_success must be True or False, got {self.terminate_on_success!r}")
         check_count("horizon", self.horizon, "steps")
         check_count("render_size", self.render_size, "pixels")
+        if self.render_size > _LARGEST:
+            raise ValueError(f"render_size must be at most {_LARGEST} pixels, got {self.render_size}")
 
     @property
     def pool(self) -> int | None:
@@ -93,7 +100,7 @@ def stream_options(stream: StreamCard, asked: Asked) -> Options:
 
 def check_count(what: str, value: object, unit: str) -> None:
     """Raise ValueError unless ``value`` is a whole number from 1."""
-    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+    if not isinstance(value, Integral) or isinstance(value, bool) or value < 1:
         raise ValueError(f"{what} must be a whole number of {unit} from 1, got {value!r}")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from legion_bench.envs.options import Options
-from legion_bench.seeding import derive
+from legion_bench.seeding import MAX_SEED, derive
 
 
 class Placements:
@@ -41,4 +41,6 @@ class Placements:
         pool = self._options.pool
         number = self._episodes if pool is None else int(self._rng.integers(pool))
         self._episodes += 1
-        return derive(self._seed, "placement", self._options.split, number)
+        seed = derive(self._seed, "placement", self._options.split, number)
+        # Derived seeds end below MAX_SEED: the splits have no seed in common.
+        return seed + MAX_SEED if self._options.split == "evaluation" else seed

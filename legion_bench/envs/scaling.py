@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 from legion_bench.types import Floats
 
 RATE = 0.001
+# Rewards that never change have no deviation to be divided by.
+_LEAST = 1e-8
 
 
 class RunningScale:
@@ -22,7 +24,12 @@ class RunningScale:
         Args:
             slots: N.
             rate: weight of the newest reward, in (0, 1].
+
+        Raises:
+            ValueError: another rate.
         """
+        if not 0 < rate <= 1:
+            raise ValueError(f"rate must be in (0, 1], got {rate!r}")
         self._rate = rate
         self._mean, self._variance = np.zeros(slots), np.ones(slots)
 
@@ -40,5 +47,5 @@ class RunningScale:
         mean = self._mean[slots] = (1 - self._rate) * self._mean[slots] + self._rate * rewards
         variance = (1 - self._rate) * self._variance[slots] + self._rate * (rewards - mean) ** 2
         self._variance[slots] = variance
-        scaled: Floats = rewards / np.sqrt(variance)
+        scaled: Floats = rewards / np.maximum(np.sqrt(variance), _LEAST)
         return scaled

@@ -40,7 +40,10 @@ def check_actions(actions: ArrayLike, shape: tuple[int, ...]) -> Actions:
     """
     wanted = f"shape {shape} with values in [-1, 1]"
     try:
-        checked = np.asarray(actions, dtype=np.float32)
+        given = np.asarray(actions)
+        if given.dtype.kind not in "fiu":
+            raise TypeError
+        checked = given.astype(np.float32)  # a copy: the caller may use the array again
     except (TypeError, ValueError, OverflowError):
         raise ValueError(f"actions must be numbers of {wanted}, got {actions!r}") from None
     if checked.shape != shape:

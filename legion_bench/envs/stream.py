@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import asdict
 from typing import Any, Unpack
 
@@ -102,7 +103,7 @@ class StreamEnv(gymnasium.Env[Any, Any]):
 
     metadata = ManipulationEnv.metadata
 
-    def __init__(self, stream: str | StreamCard, **asked: Unpack[Asked]) -> None:
+    def __init__(self, stream: str | os.PathLike[str] | StreamCard, **asked: Unpack[Asked]) -> None:
         """Build the environment; scenes are compiled when their task comes up.
 
         Raises:
@@ -173,14 +174,14 @@ class StreamEnv(gymnasium.Env[Any, Any]):
             raise ClosedEnvironmentError("the environment is closed: make another")
 
 
-def stream_card(stream: str | StreamCard) -> StreamCard:
+def stream_card(stream: str | os.PathLike[str] | StreamCard) -> StreamCard:
     """Return a stream's card, checked, be it named or made in Python.
 
     Raises:
         CardError: an unknown stream or task, or a value of the wrong type or range.
     """
-    if isinstance(stream, str):
-        return load_stream(stream)
+    if not isinstance(stream, StreamCard):
+        return load_stream(os.fspath(stream) if isinstance(stream, os.PathLike) else stream)
     return checked_stream(convert(StreamCard, msgspec.to_builtins(stream), f"stream {stream.name!r}"))
 
 

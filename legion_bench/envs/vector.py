@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
+from numbers import Integral
 from typing import Any, Unpack
 
 import numpy as np
@@ -104,7 +106,8 @@ class VectorManipulationEnv(VectorEnv[Floats, Actions, NDArray[Any]]):
             for share in workload
             for place, slot in enumerate(share.slots)
         }
-        self._pool = ThreadPoolExecutor(len(self._workloads), "legion-bench-physics")
+        self._pool: ThreadPoolExecutor | None = None
+        self._pool_of = -1  # process: threads do not survive a fork
         self._pending: list[Future[None]] | None = None
         self._placements = [Placements(options[name]) for name in names]
         self._horizons = np.array([options[name].horizon for name in names])
@@ -135,10 +138,10 @@ class VectorManipulationEnv(VectorEnv[Floats, Actions, NDArray[Any]]):
             Observations [N, obs] of all slots, and infos of those that were reset.
         """
         self._check_idle()
-        slots = self._masked(options)
+        slots = np.flatnonzero(reset_mask(options, self.num_envs))
         if not self._begun[np.setdiff1d(np.arange(self.num_envs), slots)].all():
             raise ResetNeeded("the first reset must be of all slots: leave the reset_mask out")
-        seeds = self._seeds(seed)
+        seeds = slot_seeds(seed, self.num_envs)
         if isinstance(seed, (int, np.integer)):
             super().reset(seed=int(seed))
         for slot in slots:
@@ -152,7 +155,13 @@ class VectorManipulationEnv(VectorEnv[Floats, Actions, NDArray[Any]]):
         """
         if len(self._workloads) > 1:
             self.step_async(actions)
-            return self.step_wait()
+            try:
+                return self.step_wait()
+            except BaseException:  # Ctrl-C: nobody will ask for the rest of this step
+                if self._pending is not None:
+                    wait(self._pending)
+                    self._pending = None
+                raise
         self._simulate(self._workloads[0], *self._checked(actions))
         return self._result()
 
@@ -170,8 +179,12 @@ class VectorManipulationEnv(VectorEnv[Floats, Actions, NDArray[Any]]):
             gymnasium.error.ClosedEnvironmentError: after ``close()``.
         """
         checked, active = self._checked(actions)
+        if self._pool is None or self._pool_of != os.getpid():
+            self._pool = ThreadPoolExecutor(len(self._workloads), "legion-bench-physics")
+            self._pool_of = os.getpid()
+        pool = self._pool
         self._pending = [
-            self._pool.submit(self._simulate, workload, checked, active) for workload in self._workloads
+            pool.submit(self._simulate, workload, checked, active) for workload in self._workloads
         ]
 
     def step_wait(self) -> Step:
@@ -186,8 +199,8 @@ class VectorManipulationEnv(VectorEnv[Floats, Actions, NDArray[Any]]):
         self._check_open()
         if self._pending is None:
             raise NoAsyncCallError("no step is under way: call step_async() first", "step")
+        wait(self._pending)  # all of them, and before anything else may begin, Ctrl-C or not
         pending, self._pending = self._pending, None
-        wait(pending)  # all of them, lest one still plays while the next call begins
         for future in pending:
             future.result()
         return self._result()
@@ -239,7 +252,8 @@ class VectorManipulationEnv(VectorEnv[Floats, Actions, NDArray[Any]]):
 
     def close_extras(self, **kwargs: Any) -> None:
         """Stop the threads and free the renderers."""
-        self._pool.shutdown()
+        if self._pool is not None and self._pool_of == os.getpid():
+            self._pool.shutdown()
         for workload in self._workloads:
             for share in workload:
                 share.engine.close()
@@ -300,21 +314,6 @@ class VectorManipulationEnv(VectorEnv[Floats, Actions, NDArray[Any]]):
         }
         return values | {f"_{key}": mask.copy() for key in values}
 
-    def _seeds(self, seed: int | Sequence[int | None] | None) -> list[int | None]:
-        if seed is None:
-            return [None] * self.num_envs
-        if isinstance(seed, (int, np.integer)):
-            return [int(seed) + slot for slot in range(self.num_envs)]
-        if len(seed) != self.num_envs:
-            raise ValueError(f"seed must be one integer or {self.num_envs} of them, got {len(seed)}")
-        return list(seed)
-
-    def _masked(self, options: dict[str, Any] | None) -> NDArray[np.intp]:
-        mask = (options or {}).get("reset_mask", np.ones(self.num_envs, np.bool_))
-        if not isinstance(mask, np.ndarray) or mask.dtype != np.bool_ or mask.shape != (self.num_envs,):
-            raise ValueError(f"reset_mask must be an array of bool, shape ({self.num_envs},), got {mask!r}")
-        return np.flatnonzero(mask)
-
     def _check_open(self) -> None:
         if self.closed:
             raise ClosedEnvironmentError("the environment is closed: make another")
@@ -325,11 +324,48 @@ class VectorManipulationEnv(VectorEnv[Floats, Actions, NDArray[Any]]):
             raise AlreadyPendingCallError("a step is under way: call step_wait() first", "step")
 
 
+def slot_seeds(seed: int | Sequence[int | None] | None, slots: int) -> list[int | None]:
+    """Return a seed per slot, None where it goes on.
+
+    Args:
+        seed: None; an integer, for ``seed + i``; or one per slot.
+        slots: N.
+
+    Raises:
+        ValueError: another number of seeds, or one that is no whole number from 0; names the slot.
+    """
+    if seed is None:
+        return [None] * slots
+    if isinstance(seed, Integral) and not isinstance(seed, bool):
+        seed = [int(seed) + slot for slot in range(slots)]
+    if not isinstance(seed, Sequence) or len(seed) != slots:
+        raise ValueError(f"seed must be one integer or {slots} of them, got {seed!r}")
+    for slot, one in enumerate(seed):
+        if one is not None and (not isinstance(one, Integral) or one < 0):
+            raise ValueError(f"slot {slot}: seed must be a whole number from 0, got {one!r}")
+    return [None if one is None else int(one) for one in seed]
+
+
+def reset_mask(options: dict[str, Any] | None, slots: int) -> Bools:
+    """Return which slots [N] the options of a ``reset`` are for.
+
+    Raises:
+        ValueError: an option that does not exist, or a mask that is no array [N] of bool.
+    """
+    options = {} if options is None else options
+    if not isinstance(options, dict) or set(options) - {"reset_mask"}:
+        raise ValueError(f"the one option of reset() is 'reset_mask', got {options!r}")
+    mask = options.get("reset_mask", np.ones(slots, np.bool_))
+    if not isinstance(mask, np.ndarray) or mask.dtype != np.bool_ or mask.shape != (slots,):
+        raise ValueError(f"reset_mask must be an array of bool, shape ({slots},), got {mask!r}")
+    return mask
+
+
 def _names(task: str | Sequence[str], num_envs: int | None) -> tuple[str, ...]:
     if isinstance(task, str):
         check_count("num_envs", 1 if num_envs is None else num_envs, "slots")
         return (task,) * (num_envs or 1)
-    names = tuple(task)
+    names = tuple(task) if isinstance(task, Sequence) else (task,)
     check_count("num_envs", len(names) if num_envs is None else num_envs, "slots")
     if num_envs not in (None, len(names)):
         raise LegionBenchError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any, Unpack
@@ -22,7 +23,7 @@ from legion_bench.envs.manipulation import ManipulationEnv
 from legion_bench.envs.options import Asked, check_count, stream_options
 from legion_bench.envs.spaces import action_space, check_actions, observation_space
 from legion_bench.envs.stream import Course, stream_card, task_seed
-from legion_bench.envs.vector import Step, VectorManipulationEnv
+from legion_bench.envs.vector import Step, VectorManipulationEnv, reset_mask, slot_seeds
 from legion_bench.seeding import MAX_SEED
 from legion_bench.types import Actions, Floats
 
@@ -52,7 +53,7 @@ class VectorStreamEnv(VectorEnv[Floats, Actions, NDArray[Any]]):
 
     def __init__(
         self,
-        stream: str | StreamCard,
+        stream: str | os.PathLike[str] | StreamCard,
         num_envs: int = 1,
         *,
         autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP,
@@ -114,12 +115,12 @@ class VectorStreamEnv(VectorEnv[Floats, Actions, NDArray[Any]]):
         """
         self._check_idle()
         begins = seed is not None or self._seeds is None or self._visit_ended
-        mask = (options or {}).get("reset_mask")
+        mask = reset_mask(options, self.num_envs)
         if not begins:
             observations, infos = self._env().reset(options=options)
-            self._over[True if mask is None else mask] = False
+            self._over[mask] = False
             return observations, self._told(infos)
-        if mask is not None and not np.all(mask):
+        if not mask.all():
             raise ValueError("reset_mask leaves slots out, but a visit begins for all of them")
         super().reset(seed=int(seed) if isinstance(seed, (int, np.integer)) else None)
         if seed is not None or self._seeds is None:
@@ -169,9 +170,11 @@ class VectorStreamEnv(VectorEnv[Floats, Actions, NDArray[Any]]):
         self._check_open()
         if not self._pending:
             raise NoAsyncCallError("no step is under way: call step_async() first", "step")
-        self._pending = False
         if not self._visit_ended:
-            return self._result(self._env().step_wait())
+            step = self._env().step_wait()
+            self._pending = False
+            return self._result(step)
+        self._pending = False
         observations, infos = self._begin_visit()
         terminations, truncations = (np.zeros(self.num_envs, np.bool_) for _ in range(2))
         return observations, np.zeros(self.num_envs), terminations, truncations, infos
@@ -265,11 +268,11 @@ class VectorStreamEnv(VectorEnv[Floats, Actions, NDArray[Any]]):
     def _slot_seeds(self, seed: int | Sequence[int] | None) -> list[int]:
         if seed is None:
             seed = int(self.np_random.integers(MAX_SEED))
-        if isinstance(seed, (int, np.integer)):
-            return [int(seed) + slot for slot in range(self.num_envs)]
-        if len(seed) != self.num_envs or None in seed:
-            raise ValueError(f"seed must be one integer or {self.num_envs} of them, got {seed!r}")
-        return list(seed)
+        seeds = slot_seeds(seed, self.num_envs)
+        known = [one for one in seeds if one is not None]
+        if len(known) != self.num_envs:
+            raise ValueError(f"a stream begins in all slots at once: seed must hold no None, got {seed!r}")
+        return known
 
     def _check_open(self) -> None:
         if self.closed:

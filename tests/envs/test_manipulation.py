@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 from typing import Any
 
 import gymnasium
@@ -43,7 +45,7 @@ def test_gymnasiums_checker_finds_nothing(task: str) -> None:
 def test_every_task_starts_and_steps(robot: Any) -> None:
     """The rest of this file plays a sample; ``tox run -e parity`` plays all."""
     for task in catalogue.names("envs/tasks"):
-        env = ManipulationEnv(task, robot=robot)
+        env = ManipulationEnv(task, robot=robot, reward="legion")  # asks for both rewards
         observation, _ = env.reset(seed=0)
         assert observation in env.observation_space, task
         observation, _, _, _, info = env.step(np.zeros(4))
@@ -143,6 +145,9 @@ def test_stepping_needs_a_reset_first() -> None:
         [0, 0, 0, np.nan],
         [0, 0, 0, np.inf],
         [1.01, 0, 0, 0],
+        [1j, 0, 0, 0],
+        ["0", "0", "0", "0"],
+        [True, False, False, False],
         [0, 0, 0, -1.01],
     ],
     ids=str,
@@ -177,6 +182,9 @@ def test_a_wrong_shape_is_named() -> None:
         ({"reward": "v3"}, "unknown reward 'v3'"),
         ({"split": "evaluating"}, "did you mean 'evaluation'"),
         ({"render_mode": "rgb"}, "unknown render_mode 'rgb'"),
+        ({"terminate_on_success": "yes"}, "must be True or False, got 'yes'"),
+        ({"render_size": 20_000}, "at most 4096 pixels, got 20000"),
+        ({"task": None}, "a card is found by its name or path, a string, got None"),
         ({"render_size": 0}, "render_size must be a whole number of pixels from 1, got 0"),
         ({"horizn": 10}, "unknown option 'horizn': did you mean 'horizon'"),
         ({"task": "reech"}, "did you mean 'reach'"),
@@ -295,3 +303,21 @@ def test_what_was_handed_out_does_not_change_later(observation: Any) -> None:
     env.reset()
     for observed, copied in zip(handed, copies, strict=True):
         np.testing.assert_array_equal(observed, copied)
+
+
+def test_numpys_integers_are_whole_numbers() -> None:
+    env = ManipulationEnv("reach", horizon=np.int64(3))  # type: ignore[arg-type]
+    env.reset(seed=0)
+    assert [env.step(np.zeros(4))[3] for _ in range(3)] == [False, False, True]
+
+
+@pytest.mark.parametrize("way", [copy.copy, copy.deepcopy, pickle.dumps])
+def test_an_environment_cannot_be_copied_by_half(way: Any) -> None:
+    """MuJoCo's arrays would stay with the original, and both would write to them."""
+    env = ManipulationEnv("reach")
+    env.reset(seed=0)
+    with pytest.raises(LegionBenchError, match=r"cannot be copied or pickled: make another from env\.spec"):
+        way(env._engine)
+    if way is not copy.copy:
+        with pytest.raises(LegionBenchError, match="cannot be copied"):
+            way(env)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -20,6 +21,18 @@ def test_it_is_the_exponential_mean_and_variance(values: list[float]) -> None:
         variance = 0.999 * variance + 0.001 * (value - mean) ** 2
         (scaled,) = scale.scale(np.array([value]), np.array([True]))
         np.testing.assert_allclose(scaled, value / np.sqrt(variance), rtol=1e-9)
+
+
+@pytest.mark.parametrize("rate", [0, -1, 2])
+def test_a_rate_is_a_weight(rate: float) -> None:
+    with pytest.raises(ValueError, match=r"rate must be in \(0, 1\]"):
+        RunningScale(1, rate)
+
+
+def test_a_reward_that_never_changes_stays_finite() -> None:
+    scale = RunningScale(1, rate=0.5)
+    scaled = [scale.scale(np.array([-3.3]), np.array([True]))[0] for _ in range(5000)]
+    assert np.isfinite(scaled).all()
 
 
 def test_slots_keep_to_themselves() -> None:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import threading
+import time
 from typing import Any
 
 import gymnasium
@@ -15,6 +19,7 @@ from gymnasium.error import (
 )
 from gymnasium.vector import AutoresetMode, SyncVectorEnv
 
+from legion_bench.envs import vector
 from legion_bench.envs.manipulation import ManipulationEnv
 from legion_bench.envs.vector import VectorManipulationEnv
 from tests.envs.tasks import every_task
@@ -158,8 +163,15 @@ def test_a_wrong_argument_is_named(changes: Any, complaint: str) -> None:
 
 def test_wrong_seeds_and_masks_are_named() -> None:
     envs = VectorManipulationEnv("reach", 2)
-    with pytest.raises(ValueError, match="one integer or 2 of them, got 3"):
+    with pytest.raises(ValueError, match=r"one integer or 2 of them, got \[1, 2, 3\]"):
         envs.reset(seed=[1, 2, 3])
+    for wrong in ([5, -1], [5, 1.5], -1):
+        with pytest.raises(ValueError, match=r"slot [01]: seed must be a whole number from 0"):
+            envs.reset(seed=wrong)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="one integer or 2 of them"):
+        envs.reset(seed=1.5)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="the one option of reset"):
+        envs.reset(options={"reset_msk": np.array([True, False])})
     with pytest.raises(ValueError, match=r"reset_mask must be an array of bool, shape \(2,\)"):
         envs.reset(options={"reset_mask": [True, False]})
     with pytest.raises(ResetNeeded, match="slot 0"):
@@ -235,3 +247,99 @@ def test_make_vec_makes_it() -> None:
     assert observations.shape == (2, 12)
     assert observations[0].tobytes() == observations[1].tobytes()
     envs.close()
+
+
+def test_the_callers_array_is_free_while_a_step_is_under_way() -> None:
+    envs, plain = (VectorManipulationEnv("reach", 2, threads=2) for _ in range(2))
+    envs.reset(seed=0)
+    plain.reset(seed=0)
+    action = np.ones((2, 4), np.float32)
+    expected = plain.step(action)[0]
+    envs.step_async(action)
+    action[:] = -1
+    np.testing.assert_array_equal(envs.step_wait()[0], expected)
+
+
+@pytest.mark.parametrize("call", ["step", "step_wait"])
+def test_an_interrupted_step_leaves_no_thread_behind(call: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-C while physics runs: the next call must not find it still running."""
+    envs = VectorManipulationEnv("reach", 2, threads=2)
+    start, _ = envs.reset(seed=0)
+    action = np.ones((2, 4))
+    real, calls = vector.wait, []
+
+    def interrupted(futures: Any) -> None:
+        calls.append(1)
+        if len(calls) == 1:
+            raise KeyboardInterrupt
+        real(futures)
+
+    monkeypatch.setattr(vector, "wait", interrupted)
+    if call == "step":
+        with pytest.raises(KeyboardInterrupt):
+            envs.step(action)
+        assert envs._pending is None
+        assert len(calls) == 2, "the rest of the step was waited for"
+    else:
+        envs.step_async(action)
+        with pytest.raises(KeyboardInterrupt):
+            envs.step_wait()
+        with pytest.raises(AlreadyPendingCallError):
+            envs.reset()
+        envs.step_wait()
+    np.testing.assert_array_equal(envs.reset(seed=0)[0], start)
+
+
+def test_an_error_in_one_thread_waits_for_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    envs = VectorManipulationEnv(("reach", "push"), threads=2)
+    envs.reset(seed=0)
+    slow, broken = (workload[0].engine for workload in envs._workloads)
+    done = threading.Event()
+    real = slow.step
+
+    def slowly(*arguments: Any) -> Any:
+        time.sleep(0.2)
+        outcome = real(*arguments)
+        done.set()
+        return outcome
+
+    monkeypatch.setattr(slow, "step", slowly)
+    monkeypatch.setattr(broken, "step", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        envs.step(np.zeros((2, 4)))
+    assert done.is_set()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
+@pytest.mark.filterwarnings("ignore:.*use of fork:DeprecationWarning")
+def test_threads_are_started_anew_in_a_forked_process() -> None:
+    envs = VectorManipulationEnv("reach", 2, threads=2)
+    envs.reset(seed=0)
+    envs.step(np.zeros((2, 4)))
+    child = os.fork()
+    if child == 0:
+        signal.alarm(20)  # a child that hangs is killed, which the parent sees
+        envs.step(np.zeros((2, 4)))
+        os._exit(0)
+    assert os.waitpid(child, 0)[1] == 0
+
+
+def test_meta_worlds_own_code_writes_to_its_own_slot_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two slots share a start; what the judging of one changes must not show in the other."""
+    envs = VectorManipulationEnv("soccer", 2)
+    envs.reset(seed=[3, 3])
+    engine = envs._workloads[0][0].engine
+    seen = []
+
+    def judge(observation: Any, action: Any, version: str) -> tuple[float, bool]:
+        seen.append(float(engine.scene.task.obj_init_pos[0]))
+        engine.scene.task.obj_init_pos += 1.0
+        return 0.0, False
+
+    monkeypatch.setattr(engine.scene, "judge", judge)
+    envs.step(np.zeros((2, 4)))
+    envs.step(np.zeros((2, 4)))
+    envs.reset(seed=[3, 3])
+    envs.step(np.zeros((2, 4)))
+    first = seen[0]
+    assert seen == pytest.approx([first, first, first + 1, first + 1, first, first])

@@ -190,7 +190,7 @@ def test_without_a_seed_two_streams_differ(make_stream: MakeStream) -> None:
 
 @pytest.mark.parametrize("seed", [[1, 2], [1, None, 2]])
 def test_a_list_of_seeds_has_one_per_slot(make_stream: MakeStream, seed: Any) -> None:
-    with pytest.raises(ValueError, match="seed must be one integer or 3"):
+    with pytest.raises(ValueError, match="seed must"):
         make(make_stream("reach")).reset(seed=seed)
 
 
