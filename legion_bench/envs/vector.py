@@ -6,32 +6,23 @@ import os
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
-from numbers import Integral
 from typing import Any, Unpack
 
 import numpy as np
-from gymnasium.error import (
-    AlreadyPendingCallError,
-    ClosedEnvironmentError,
-    NoAsyncCallError,
-    ResetNeeded,
-)
-from gymnasium.vector import AutoresetMode, VectorEnv
-from gymnasium.vector.utils import batch_space
+from gymnasium.error import NoAsyncCallError, ResetNeeded
+from gymnasium.vector import AutoresetMode
 from numpy.typing import ArrayLike, NDArray
 
 from legion_bench.cards import TaskCard, load_task
 from legion_bench.envs.engine import Engine
-from legion_bench.envs.manipulation import ManipulationEnv
 from legion_bench.envs.options import Asked, Options, check_count, options_for
 from legion_bench.envs.placements import Placements
 from legion_bench.envs.scaling import RunningScale
-from legion_bench.envs.spaces import action_space, check_actions, observation_space
+from legion_bench.envs.slots import SlotsEnv, Step, reset_mask, slot_seeds
+from legion_bench.envs.spaces import check_actions
 from legion_bench.errors import LegionBenchError
 from legion_bench.seeding import MAX_SEED
 from legion_bench.types import Actions, Bools, Floats
-
-Step = tuple[Floats, Floats, Bools, Bools, dict[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +33,7 @@ class _Share:
     slots: NDArray[np.intp]
 
 
-class VectorManipulationEnv(VectorEnv[Floats, Actions, NDArray[Any]]):
+class VectorManipulationEnv(SlotsEnv):
     """N slots of one or several manipulation tasks, stepped together.
 
     Slot i does what a :class:`~legion_bench.envs.manipulation.ManipulationEnv` of its
@@ -84,23 +75,16 @@ class VectorManipulationEnv(VectorEnv[Floats, Actions, NDArray[Any]]):
         """
         names = _names(task, num_envs)
         check_count("threads", threads, "threads")
-        self.num_envs = len(names)
-        self.tasks = names
         cards = {name: load_task(name) for name in names}
         options = {name: options_for(card, asked) for name, card in cards.items()}
         any_options = options[names[0]]
-        self.autoreset_mode = AutoresetMode(autoreset_mode)
-        self.metadata = {**ManipulationEnv.metadata, "autoreset_mode": self.autoreset_mode}
-        self.render_mode = any_options.render_mode
-        self.single_observation_space = observation_space(any_options.observation)
-        self.single_action_space = action_space()
-        self.observation_space = batch_space(self.single_observation_space, self.num_envs)
-        self.action_space = batch_space(self.single_action_space, self.num_envs)
+        super().__init__(len(names), any_options, autoreset_mode)
+        self.tasks = names
         self.physics_errors = np.zeros(self.num_envs, np.int64)
         """[N] episodes that ended because the simulation became unstable."""
 
         self._workloads = _share_out(names, cards, options, min(threads, self.num_envs))
-        self._seat = {
+        self._places = {
             int(slot): (share.engine, place)
             for workload in self._workloads
             for share in workload
@@ -247,7 +231,9 @@ class VectorManipulationEnv(VectorEnv[Floats, Actions, NDArray[Any]]):
             return None
         if not self._begun.all():
             raise ResetNeeded("there is nothing to see yet: call reset() before render()")
-        frames = (engine.render(place) for engine, place in map(self._seat.__getitem__, range(self.num_envs)))
+        frames = (
+            engine.render(place) for engine, place in map(self._places.__getitem__, range(self.num_envs))
+        )
         return tuple(frame for frame in frames if frame is not None)
 
     def close_extras(self, **kwargs: Any) -> None:
@@ -279,7 +265,7 @@ class VectorManipulationEnv(VectorEnv[Floats, Actions, NDArray[Any]]):
             placements.restart(seed)
             if self._scale is not None:
                 self._scale.restart(slot)
-        engine, place = self._seat[slot]
+        engine, place = self._places[slot]
         self._observations[slot] = engine.reset(place, placements.next())
         self._steps[slot], self._begun[slot], self._over[slot] = 0, True, False
         self._successes[slot] = self._failures[slot] = False
@@ -314,51 +300,9 @@ class VectorManipulationEnv(VectorEnv[Floats, Actions, NDArray[Any]]):
         }
         return values | {f"_{key}": mask.copy() for key in values}
 
-    def _check_open(self) -> None:
-        if self.closed:
-            raise ClosedEnvironmentError("the environment is closed: make another")
-
-    def _check_idle(self) -> None:
-        self._check_open()
-        if self._pending is not None:
-            raise AlreadyPendingCallError("a step is under way: call step_wait() first", "step")
-
-
-def slot_seeds(seed: int | Sequence[int | None] | None, slots: int) -> list[int | None]:
-    """Return a seed per slot, None where it goes on.
-
-    Args:
-        seed: None; an integer, for ``seed + i``; or one per slot.
-        slots: N.
-
-    Raises:
-        ValueError: another number of seeds, or one that is no whole number from 0; names the slot.
-    """
-    if seed is None:
-        return [None] * slots
-    if isinstance(seed, Integral) and not isinstance(seed, bool):
-        seed = [int(seed) + slot for slot in range(slots)]
-    if not isinstance(seed, Sequence) or len(seed) != slots:
-        raise ValueError(f"seed must be one integer or {slots} of them, got {seed!r}")
-    for slot, one in enumerate(seed):
-        if one is not None and (not isinstance(one, Integral) or one < 0):
-            raise ValueError(f"slot {slot}: seed must be a whole number from 0, got {one!r}")
-    return [None if one is None else int(one) for one in seed]
-
-
-def reset_mask(options: dict[str, Any] | None, slots: int) -> Bools:
-    """Return which slots [N] the options of a ``reset`` are for.
-
-    Raises:
-        ValueError: an option that does not exist, or a mask that is no array [N] of bool.
-    """
-    options = {} if options is None else options
-    if not isinstance(options, dict) or set(options) - {"reset_mask"}:
-        raise ValueError(f"the one option of reset() is 'reset_mask', got {options!r}")
-    mask = options.get("reset_mask", np.ones(slots, np.bool_))
-    if not isinstance(mask, np.ndarray) or mask.dtype != np.bool_ or mask.shape != (slots,):
-        raise ValueError(f"reset_mask must be an array of bool, shape ({slots},), got {mask!r}")
-    return mask
+    @property
+    def _under_way(self) -> bool:
+        return self._pending is not None
 
 
 def _names(task: str | Sequence[str], num_envs: int | None) -> tuple[str, ...]:

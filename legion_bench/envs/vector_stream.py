@@ -8,27 +8,21 @@ from dataclasses import asdict
 from typing import Any, Unpack
 
 import numpy as np
-from gymnasium.error import (
-    AlreadyPendingCallError,
-    ClosedEnvironmentError,
-    NoAsyncCallError,
-    ResetNeeded,
-)
-from gymnasium.vector import AutoresetMode, VectorEnv
-from gymnasium.vector.utils import batch_space
+from gymnasium.error import NoAsyncCallError, ResetNeeded
+from gymnasium.vector import AutoresetMode
 from numpy.typing import ArrayLike, NDArray
 
 from legion_bench.cards import StreamCard
-from legion_bench.envs.manipulation import ManipulationEnv
 from legion_bench.envs.options import Asked, check_count, stream_options
-from legion_bench.envs.spaces import action_space, check_actions, observation_space
+from legion_bench.envs.slots import SlotsEnv, Step, reset_mask, slot_seeds
+from legion_bench.envs.spaces import check_actions
 from legion_bench.envs.stream import Course, stream_card, task_seed
-from legion_bench.envs.vector import Step, VectorManipulationEnv, reset_mask, slot_seeds
+from legion_bench.envs.vector import VectorManipulationEnv
 from legion_bench.seeding import MAX_SEED
-from legion_bench.types import Actions, Floats
+from legion_bench.types import Floats
 
 
-class VectorStreamEnv(VectorEnv[Floats, Actions, NDArray[Any]]):
+class VectorStreamEnv(SlotsEnv):
     """N slots that go through a stream of tasks side by side.
 
     Slot i does what a :class:`~legion_bench.envs.stream.StreamEnv` with seed
@@ -78,14 +72,7 @@ class VectorStreamEnv(VectorEnv[Floats, Actions, NDArray[Any]]):
         self.card = stream_card(stream)
         self.options = stream_options(self.card, asked)
         self.course = Course(self.card)
-        self.num_envs = num_envs
-        self.autoreset_mode = AutoresetMode(autoreset_mode)
-        self.metadata = {**ManipulationEnv.metadata, "autoreset_mode": self.autoreset_mode}
-        self.render_mode = self.options.render_mode
-        self.single_observation_space = observation_space(self.options.observation)
-        self.single_action_space = action_space()
-        self.observation_space = batch_space(self.single_observation_space, num_envs)
-        self.action_space = batch_space(self.single_action_space, num_envs)
+        super().__init__(num_envs, self.options, autoreset_mode)
         self.envs: list[VectorManipulationEnv | None] = [None] * len(set(self.card.tasks))
         """By task identity; None until the task comes up."""
 
@@ -274,11 +261,6 @@ class VectorStreamEnv(VectorEnv[Floats, Actions, NDArray[Any]]):
             raise ValueError(f"a stream begins in all slots at once: seed must hold no None, got {seed!r}")
         return known
 
-    def _check_open(self) -> None:
-        if self.closed:
-            raise ClosedEnvironmentError("the environment is closed: make another")
-
-    def _check_idle(self) -> None:
-        self._check_open()
-        if self._pending:
-            raise AlreadyPendingCallError("a step is under way: call step_wait() first", "step")
+    @property
+    def _under_way(self) -> bool:
+        return self._pending

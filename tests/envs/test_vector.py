@@ -226,7 +226,7 @@ def test_unstable_physics_in_one_slot_leaves_the_others_alone(task: str) -> None
     others = np.array([True, True, False, True])
     for number, action in enumerate(actions(40, 4)):
         if number == 10:
-            engine, place = sick._seat[2]
+            engine, place = sick._places[2]
             engine._unseat()
             engine._kept[place][1][:] = 1e30
         result, expected = sick.step(action), healthy.step(action)
