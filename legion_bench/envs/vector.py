@@ -137,17 +137,16 @@ class VectorManipulationEnv(SlotsEnv):
 
         Raises and returns what :meth:`step_async` and :meth:`step_wait` do.
         """
-        if len(self._workloads) > 1:
-            self.step_async(actions)
-            try:
-                return self.step_wait()
-            except BaseException:  # Ctrl-C: nobody will ask for the rest of this step
-                if self._pending is not None:
-                    wait(self._pending)
-                    self._pending = None
-                raise
-        self._simulate(self._workloads[0], *self._checked(actions))
-        return self._result()
+        checked, active = self._checked(actions)
+        self._begin(self._workloads[1:], checked, active)
+        try:
+            self._simulate(self._workloads[0], checked, active)  # this thread's share
+            return self.step_wait()
+        except BaseException:  # Ctrl-C, say: nobody will ask for the rest of this step
+            if self._pending is not None:
+                wait(self._pending)
+                self._pending = None
+            raise
 
     def step_async(self, actions: ArrayLike) -> None:
         """Begin a step and return.
@@ -162,14 +161,7 @@ class VectorManipulationEnv(SlotsEnv):
             gymnasium.error.AlreadyPendingCallError: a step is under way.
             gymnasium.error.ClosedEnvironmentError: after ``close()``.
         """
-        checked, active = self._checked(actions)
-        if self._pool is None or self._pool_of != os.getpid():
-            self._pool = ThreadPoolExecutor(len(self._workloads), "legion-bench-physics")
-            self._pool_of = os.getpid()
-        pool = self._pool
-        self._pending = [
-            pool.submit(self._simulate, workload, checked, active) for workload in self._workloads
-        ]
+        self._begin(self._workloads, *self._checked(actions))
 
     def step_wait(self) -> Step:
         """Finish the step that :meth:`step_async` began.
@@ -188,6 +180,16 @@ class VectorManipulationEnv(SlotsEnv):
         for future in pending:
             future.result()
         return self._result()
+
+    def _begin(self, workloads: list[list[_Share]], actions: Actions, active: Bools) -> None:
+        """Hand workloads to other threads."""
+        if workloads and self._pool_of != os.getpid():
+            self._pool = ThreadPoolExecutor(len(self._workloads), "legion-bench-physics")
+            self._pool_of = os.getpid()
+        self._pending = []
+        for workload in workloads:
+            assert self._pool is not None
+            self._pending.append(self._pool.submit(self._simulate, workload, actions, active))
 
     def _checked(self, actions: ArrayLike) -> tuple[Actions, Bools]:
         """Return sound actions [N, 4], and which slots they are for [N]."""

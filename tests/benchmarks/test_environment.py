@@ -148,7 +148,7 @@ def test_sixteen_slots_against_gymnasiums_processes(compare: Compare) -> None:
         compare(ours, theirs, ours_steps=STEPS * 16, peer_steps=STEPS * 16)
 
 
-@pytest.mark.parametrize("slots", [16, 64])
+@pytest.mark.parametrize("slots", [16, 64, 256])
 def test_two_threads_against_one(compare: Compare, slots: int) -> None:
     two, one = (stepping(vector(TASK, slots, threads), slots) for threads in (2, 1))
     compare(two, one, ours_steps=STEPS * slots, peer_steps=STEPS * slots)

@@ -22,6 +22,9 @@ from legion_bench.envs.options import Options
 from tests.envs.tasks import every_task
 
 STEPS = 150
+# Metres by which one of the hands moves an object on its way to its start, at a few
+# placements: KUKA's the lever, Sawyer's the lock.
+BRUSHED = {"lever-pull": 6e-3, "door-lock": 3e-3}
 # Seeds of the three episodes, and how each is acted.
 EPISODES = ((0, "scripted"), (1, "scripted"), (2, "random"))
 
@@ -84,7 +87,8 @@ def test_an_episode_begins_as_sawyers_does(task: str) -> None:
     kuka, sawyer = (Engine(f"{task}-v3", Options(robot=robot), 1) for robot in ROBOTS)
     for seed in range(6):
         observed, expected = kuka.reset(0, seed), sawyer.reset(0, seed)
-        np.testing.assert_allclose(observed[3:], expected[3:], atol=1e-3, err_msg=f"seed {seed}")
+        near = BRUSHED.get(task, 1e-3)
+        np.testing.assert_allclose(observed[3:], expected[3:], atol=near, err_msg=f"seed {seed}")
         assert np.linalg.norm(observed[:3] - expected[:3]) < 0.02, f"seed {seed}: the hand"
         outcome = kuka.step(np.zeros((1, 4), np.float32), [0])
         assert not outcome.successes[0], f"seed {seed} is solved before it begins"
