@@ -34,7 +34,7 @@ def test_it_solves_every_task(task: str, make_setup: MakeSetup) -> None:
     agent = ScriptedAgent(make_setup(task))
     env = ManipulationEnv(task, observation="metaworld-39", horizon=500)
     solved = [solves(agent, env, seed) for seed in SEEDS]
-    assert sum(solved) >= 3, "the audit says how often: results/environments"
+    assert sum(solved) >= 2, "how often of a hundred is in results/environments"
 
 
 @pytest.mark.parametrize("task", load_stream("kuka-curriculum").tasks)
