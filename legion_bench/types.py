@@ -78,6 +78,24 @@ class Transitions:
     """[N] task identities (:attr:`TaskInfo.index`)."""
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Knowledge:
+    """What an agent that sorts its experience into components knows at the end of a visit."""
+
+    latents: npt.NDArray[np.float32]
+    """[M, z] of transitions drawn from its memory."""
+    tasks: Ints
+    """[M] the identity of the task that each came from."""
+    components: Ints
+    """[M] the component, in [0, K), that each most likely belongs to."""
+    means: Floats
+    """[K, z]"""
+    variances: Floats
+    """[K, z]"""
+    weights: Floats
+    """[K] expected share of each component; what is missing to 1 is for components unseen."""
+
+
 class Agent(Protocol):
     """A learner. Any class with these methods takes part; no base class is needed.
 
@@ -86,6 +104,9 @@ class Agent(Protocol):
     ``begin_task``, the loop *act, step, observe, update*, and ``end_task``.
     ``act(explore=False)`` is also called between steps, to evaluate: it must not
     change what is learned.
+
+    An agent that has ``state_dict`` and ``load_state_dict`` as well
+    (:class:`StatefulAgent`) can be resumed after a run was stopped.
     """
 
     def begin_task(self, task: TaskInfo) -> None:
@@ -104,8 +125,25 @@ class Agent(Protocol):
     def update(self) -> Metrics:
         """Learn from what was observed; called once after each step. May return {}."""
 
-    def end_task(self, task: TaskInfo) -> None:
-        """A visit is over; its last evaluation comes right after."""
+    def end_task(self, task: TaskInfo) -> Knowledge | None:
+        """A visit is over; its last evaluation comes right after.
+
+        What is returned is kept in the run folder.
+        """
+
+
+class StatefulAgent(Agent, Protocol):
+    """An agent whose runs can be resumed exactly."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return all that decides what the agent does next, random states included.
+
+        Nested dicts with string keys, lists, torch tensors, NumPy arrays and plain
+        values: nothing that needs code to be read.
+        """
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Become the agent that ``state_dict`` described, having been built from the same setup."""
 
 
 class EvaluationRecord(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -127,6 +165,18 @@ class EvaluationRecord(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Undiscounted sum of rewards."""
     length: int
     """Environment steps of the episode."""
+
+
+class KnowledgeRecord(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Knowledge at a visit's end in two numbers: one line of ``knowledge.jsonl``."""
+
+    step: int
+    stream_position: int
+    task: str
+    components: int
+    """Components that at least one latent belongs to."""
+    purity: float
+    """Share of latents that come from the commonest task of their component."""
 
 
 class TrainingRecord(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
