@@ -23,6 +23,7 @@ Text = Annotated[str, Meta(min_length=1)]
 Robot = Literal["kuka", "sawyer"]
 Observation = Literal["legion-12", "metaworld-39"]
 Reward = Literal["v2", "v1", "legion"]
+Regime = Literal["lifelong", "expanding", "multi-task"]
 Placement = Annotated[str, Meta(pattern=r"^(fixed|every-episode|pool:[1-9][0-9]*)$")]
 ROBOTS: tuple[str, ...] = get_args(Robot)
 
@@ -110,6 +111,11 @@ class ProtocolCard(_Card, frozen=True, kw_only=True):
     """Environment steps between evaluations; every task boundary is one as well."""
     evaluation_episodes: Positive
     """Episodes per task and evaluation."""
+    regime: Regime = "lifelong"
+    """What is trained together: each visit's task alone; with all tasks visited before
+    it; or all tasks of the stream at once."""
+    slots: Positive = 1
+    """Training environments per task that act together."""
 
 
 _C = TypeVar("_C", bound=_Card)

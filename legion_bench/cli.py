@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,9 +17,12 @@ from rich.table import Table
 
 from legion_bench import __version__, threads
 from legion_bench.errors import LegionBenchError, RunError
+from legion_bench.seeding import parse_seeds
 
 if TYPE_CHECKING:
+    from legion_bench.protocols.runner import Watch
     from legion_bench.results.store import Run
+    from legion_bench.types import TaskInfo
 
 threads.pin()  # before torch loads and reads its environment
 
@@ -61,34 +66,105 @@ def list_(
         "legion-bench run --protocol smoke --agent sac-finetune",
         "legion-bench run --protocol smoke --agent my_package.agents:MyAgent --seed 3",
         "legion-bench run --protocol ./mine.toml --agent ./my-agent.toml --out runs/try",
+        "legion-bench run --protocol smoke --agent legion-small --seeds 0-4 --stack",
     )
 )
 def run(
     protocol: Annotated[str, typer.Option(help="Protocol card: a name or a path.")],
     agent: Annotated[str, typer.Option(help="Agent card, entry point, or package.module:Class.")],
     seed: Annotated[int, typer.Option(help="Seed of placements and agent.")] = 0,
+    seeds: Annotated[
+        str | None,
+        typer.Option(help="With --stack: several, as 0-4 or 0,2,5. --out then holds a folder for each."),
+    ] = None,
+    stack: Annotated[
+        bool, typer.Option("--stack", help="Train --seeds together in one process, updates in one batch.")
+    ] = False,
     out_: Annotated[
         Path | None, typer.Option("--out", help="Run folder. [default: runs/PROTOCOL/AGENT/seed-SEED]")
     ] = None,
     overwrite: Annotated[bool, typer.Option(help="Delete a run that is already there.")] = False,
+    checkpoint_minutes: Annotated[
+        float, typer.Option(help="Least time between checkpoints; 0: at every evaluation.", min=0)
+    ] = 10.0,
 ) -> None:
-    """Train one agent under one protocol with one seed."""
+    """Train one agent under one protocol with one seed.
+
+    A run that was stopped goes on from its last checkpoint when the same command is given again.
+    """
     from legion_bench import launch
     from legion_bench.progress import Progress
 
+    if stack != (seeds is not None):
+        raise LegionBenchError("--seeds and --stack go together; for one seed, say --seed")
     if overwrite:
         err.print("[yellow]--overwrite: a run that is already in the folder will be deleted[/]")
-    # Schedulers end a job with SIGTERM: leave the run as Ctrl-C does.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        with Progress(err, protocol) as progress:
-            path = launch.run(protocol, agent, seed, out_, overwrite=overwrite, watch=progress)
+        with Progress(err, protocol) as progress, _stoppable(progress) as watch:
+            if seeds is None:
+                say = lambda text: err.print(f"[yellow]{escape(text)}[/]", soft_wrap=True)  # noqa: E731
+                paths = [
+                    launch.run(
+                        protocol,
+                        agent,
+                        seed,
+                        out_,
+                        overwrite=overwrite,
+                        checkpoint_minutes=checkpoint_minutes,
+                        watch=watch,
+                        say=say,
+                    )
+                ]
+            else:
+                paths = launch.run_stack(
+                    protocol,
+                    agent,
+                    parse_seeds(seeds),
+                    out_,
+                    overwrite=overwrite,
+                    checkpoint_minutes=checkpoint_minutes,
+                    watch=watch,
+                )
     except KeyboardInterrupt:
-        err.print("[yellow]interrupted; whatever was measured is in the run folder[/]")
+        err.print(
+            "[yellow]interrupted; whatever was measured is in the run folder,"
+            " and the same command goes on from its last checkpoint, if there is one[/]"
+        )
         raise typer.Exit(130) from None
-    shown = escape(str(path))
-    out.print(f"Run written to {shown}", soft_wrap=True)
+    for path in paths:
+        out.print(f"Run written to {escape(str(path))}", soft_wrap=True)
+    shown = escape(" ".join(map(str, paths)))
     out.print(f"See it with: legion-bench report {shown} --out report", soft_wrap=True)
+
+
+@contextmanager
+def _stoppable(watch: Watch) -> Iterator[Watch]:
+    """Let Ctrl-C, and SIGTERM, with which schedulers end a job, stop a run between two steps.
+
+    A second signal stops it at once.
+    """
+    asked = False
+
+    def ask(number: int, frame: object) -> None:
+        nonlocal asked
+        if asked:
+            raise KeyboardInterrupt
+        asked = True
+        err.print("[yellow]stopping after this step or evaluation; again to stop at once[/]")
+
+    def watched(step: int, visit: TaskInfo | None, success: float | None) -> None:
+        watch(step, visit, success)
+        if asked:
+            raise KeyboardInterrupt
+
+    # Whoever ignores a signal, as nohup does, goes on doing so.
+    numbers = [n for n in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(n) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, ask) for number in numbers}
+    try:
+        yield watched
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 @app.command(
@@ -167,6 +243,26 @@ def render(
     from legion_bench.render import render as make
 
     out.print(f"Written to {escape(str(make(agent, task, out_, seed, size)))}", soft_wrap=True)
+
+
+@app.command(
+    epilog=_example(
+        "legion-bench export runs/smoke/legion-small/seed-0",
+        "legion-bench export runs/smoke/legion-small/seed-0 --out policies/small.pt2",
+    )
+)
+def export(
+    run_: Annotated[Path, typer.Argument(metavar="RUN", help="Run folder of a LEGION agent.")],
+    out_: Annotated[Path, typer.Option("--out", help="A .pt2 file.")] = Path("policy.pt2"),
+    checkpoint: Annotated[
+        Path | None, typer.Option(help="One of the run's checkpoints. [default: the newest]")
+    ] = None,
+) -> None:
+    """Write a run's policy as one file that torch alone can load."""
+    from legion_bench.export import export as make
+
+    card = make(run_, out_, checkpoint)
+    out.print(f"Written to {escape(str(out_))}: the policy at step {card.step:,}", soft_wrap=True)
 
 
 @app.command(epilog=_example("legion-bench gallery", "legion-bench gallery --out pictures --size 480"))

@@ -15,9 +15,6 @@ from packaging.requirements import Requirement
 from legion_bench import threads
 from legion_bench.envs.rendering import BACKENDS
 
-# LEGION's mixture is fitted by bnpy, whose pins no current resolver accepts.
-BNPY_FIX = "pip install --no-deps bnpy==0.1.7"
-
 _RENDER = """
 import mujoco
 model = mujoco.MjModel.from_xml_string("<mujoco><worldbody><geom size='1'/></worldbody></mujoco>")
@@ -81,10 +78,12 @@ def _scene() -> Check:
 
 
 def _bnpy() -> Check:
+    engine = importlib.import_module("legion_bench.agents.legion.bnpy_engine")
     try:
-        return Check("bnpy", True, version("bnpy"), optional=True)
-    except PackageNotFoundError:
-        return Check("bnpy", False, "not installed", f"{BNPY_FIX}  # for LEGION's mixture", optional=True)
+        engine.check()
+    except engine.MixtureError as error:
+        return Check("bnpy", False, f"{error.__cause__}", f"{engine.INSTALL}  # for LEGION", optional=True)
+    return Check("bnpy", True, version("bnpy"), optional=True)
 
 
 def _rendering() -> Check:

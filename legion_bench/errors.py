@@ -22,6 +22,10 @@ class AgentError(LegionBenchError):
     """An agent does not keep to its interface."""
 
 
+class StackError(LegionBenchError):
+    """A seed of a stack cannot go on, because another has stopped."""
+
+
 class RenderError(LegionBenchError):
     """A picture cannot be made."""
 

@@ -3,15 +3,30 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+
+import msgspec
 
 from legion_bench import agents, cards, threads
 from legion_bench.cards import AgentCard, ProtocolCard, StreamCard
+from legion_bench.errors import RunError, StackError
+from legion_bench.protocols.checks import is_stateful
 from legion_bench.protocols.runner import Watch, train, unwatched
-from legion_bench.results import provenance
+from legion_bench.results import checkpoints, provenance
+from legion_bench.results.checkpoints import Checkpoint
+from legion_bench.results.lock import locked
 from legion_bench.results.store import Manifest, RunFolder, check_free, clear, now
 from legion_bench.seeding import check_seed, derive
-from legion_bench.types import Agent, AgentSetup
+from legion_bench.types import Agent, AgentSetup, StackedAgent
+
+Say = Callable[[str], None]
+"""Told in words how a run begins, where that is not from the beginning."""
+
+
+def unheard(text: str) -> None:
+    """Say nothing."""
 
 
 def run(
@@ -21,9 +36,14 @@ def run(
     out: Path | None = None,
     *,
     overwrite: bool = False,
+    checkpoint_minutes: float = 10.0,
     watch: Watch = unwatched,
+    say: Say = unheard,
 ) -> Path:
     """Train one agent under one protocol with one seed; return its run folder.
+
+    A run that was stopped goes on from its last checkpoint, if nothing that decides
+    its results has changed.
 
     Args:
         protocol: card name or path.
@@ -31,37 +51,160 @@ def run(
         seed: in [0, 2**31).
         out: the run folder; by default ``runs/<protocol>/<agent>/seed-<seed>``.
         overwrite: delete a run that is already there.
+        checkpoint_minutes: least time between checkpoints; 0 for one per evaluation.
         watch: told of progress; see :mod:`legion_bench.protocols.runner`.
+        say: told what becomes of a run that was stopped.
 
     Raises:
         LegionBenchError: a wrong name, card, parameter or folder; nothing was created.
     """
     threads.pin()
-    check_seed(seed)
     protocol_card, stream = cards.load_protocol(protocol)
-    agent_card = agents.resolve(agent)
-    path = out or default_folder(protocol_card, agent_card, seed)
-    check_free(path, overwrite=overwrite)
-    learner = build_agent(agent_card, stream, seed)
-    manifest = _manifest(protocol_card, stream, agent_card, seed)
-    clear(path)
-    with RunFolder(path, manifest) as folder:
-        train(protocol_card, stream, learner, seed, folder, watch)
-    return path
+    job = _Job(protocol_card, stream, agents.resolve(agent), seed, out)
+    job.check(overwrite=overwrite)
+    learner = build_agent(job.agent, stream, seed)
+    job.train(learner, overwrite=overwrite, checkpoint_minutes=checkpoint_minutes, watch=watch, say=say)
+    return job.path
+
+
+def run_stack(
+    protocol: str,
+    agent: str,
+    seeds: Sequence[int],
+    out: Path | None = None,
+    *,
+    overwrite: bool = False,
+    checkpoint_minutes: float = 10.0,
+    watch: Watch = unwatched,
+) -> list[Path]:
+    """Train one agent with several seeds at once, their updates in one batch; return the run folders.
+
+    Each seed has environments and a run folder of its own, and its results are those of
+    :func:`run` but for the rounding of sums. A stack that was stopped does not go on; each
+    of its runs does, by :func:`run`.
+
+    Args:
+        protocol: card name or path.
+        agent: card name, path, entry point or ``package.module:Class``; the class has
+            ``stack``, see :meth:`legion_bench.agents.legion.agent.LegionAgent.stack`.
+        seeds: distinct, in [0, 2**31).
+        out: holds the run folders ``seed-<seed>``; by default ``runs/<protocol>/<agent>``.
+        overwrite: delete runs that are already there.
+        checkpoint_minutes: least time between checkpoints; 0 for one per evaluation.
+        watch: told of the first seed's progress.
+
+    Raises:
+        LegionBenchError: a wrong name, card, parameter or folder; nothing was created.
+    """
+    threads.pin()
+    protocol_card, stream = cards.load_protocol(protocol)
+    card = agents.resolve(agent)
+    folders = [None if out is None else out / f"seed-{seed}" for seed in seeds]
+    jobs = [
+        _Job(protocol_card, stream, card, seed, folder) for seed, folder in zip(seeds, folders, strict=True)
+    ]
+    for job in jobs:
+        if job.check(overwrite=overwrite):
+            raise RunError(
+                f"{job.path} holds a run that was stopped, and a stack cannot go on:"
+                " finish it by itself, without --stack, or say --overwrite"
+            )
+    learners = agents.build_stack(card, [_setup(stream, seed) for seed in seeds])
+
+    def train_one(job: _Job, learner: StackedAgent) -> None:
+        first = job is jobs[0]
+        try:
+            job.train(
+                learner,
+                overwrite=overwrite,
+                checkpoint_minutes=checkpoint_minutes,
+                watch=watch if first else unwatched,
+                say=unheard,
+            )
+        except BaseException as error:
+            learner.leave(error)
+            raise
+
+    with ThreadPoolExecutor(len(jobs), "seed") as pool:
+        done = [pool.submit(train_one, job, learner) for job, learner in zip(jobs, learners, strict=True)]
+    failed = [error for future in done if (error := future.exception()) is not None]
+    if failed:  # the others stopped because of one, and that is what to tell
+        raise next((error for error in failed if not isinstance(error, StackError)), failed[0])
+    return [job.path for job in jobs]
+
+
+class _Job:
+    """One protocol, agent and seed, and the folder they are for."""
+
+    def __init__(
+        self, protocol: ProtocolCard, stream: StreamCard, agent: AgentCard, seed: int, out: Path | None
+    ) -> None:
+        check_seed(seed)
+        self.protocol, self.stream, self.agent, self.seed = protocol, stream, agent, seed
+        self.path = out or default_folder(protocol, agent, seed)
+        self._manifest = _manifest(protocol, stream, agent, seed)
+
+    def check(self, *, overwrite: bool) -> bool:
+        """Return whether the folder holds a run that may go on; see :func:`check_free`."""
+        return check_free(self.path, self._manifest, overwrite=overwrite)
+
+    def train(
+        self, agent: Agent, *, overwrite: bool, checkpoint_minutes: float, watch: Watch, say: Say
+    ) -> None:
+        """Train a freshly built agent, from the last checkpoint if there is one."""
+        # Building the agent may have loaded torch.
+        manifest = msgspec.structs.replace(self._manifest, threads=threads.describe())
+        with locked(self.path):
+            checkpoint = None
+            # Asked again: another process may have been here until now.
+            if check_free(self.path, manifest, overwrite=overwrite):
+                checkpoint = _last_checkpoint(self.path, agent, say)
+            if checkpoint is None:
+                clear(self.path)
+            with RunFolder(self.path, manifest, checkpoint) as folder:
+                train(
+                    self.protocol,
+                    self.stream,
+                    agent,
+                    self.seed,
+                    folder,
+                    watch,
+                    checkpoint_minutes=checkpoint_minutes,
+                    state=None if checkpoint is None else checkpoint.state,
+                )
+
+
+def _last_checkpoint(path: Path, agent: Agent, say: Say) -> Checkpoint | None:
+    """Return what an unfinished run goes on from, and say so; None if it must start over."""
+    if not is_stateful(agent):
+        name = type(agent).__name__
+        say(f"the run starts over: {name} has no state_dict and load_state_dict of its own to go on from")
+        return None
+    checkpoint, complaints = checkpoints.newest(path)
+    for complaint in complaints:
+        say(complaint)
+    if checkpoint is None:
+        say("the run starts over: it has no checkpoint to go on from")
+    else:
+        say(f"the run goes on from step {checkpoint.step:,}")
+    return checkpoint
 
 
 def build_agent(card: AgentCard, stream: StreamCard, seed: int) -> Agent:
     """Return a fresh agent for a stream, seeded for run ``seed``."""
+    return agents.build(card, _setup(stream, seed))
+
+
+def _setup(stream: StreamCard, seed: int) -> AgentSetup:
     from legion_bench.envs.spaces import action_space, observation_space
 
-    setup = AgentSetup(
+    return AgentSetup(
         observation_space=observation_space(stream.observation),
         action_space=action_space(),
         tasks=stream.visits(),
         steps_per_task=stream.steps_per_task,
         seed=derive(seed, "agent"),
     )
-    return agents.build(card, setup)
 
 
 def default_folder(protocol: ProtocolCard, agent: AgentCard, seed: int) -> Path:

@@ -7,6 +7,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemaini
 from rich.progress import Progress as RichProgress
 
 from legion_bench import cards
+from legion_bench.protocols.schedule import phases
 from legion_bench.types import TaskInfo
 
 _REDRAW_EVERY = 20  # steps; redrawing at each would cost as much as stepping
@@ -17,7 +18,7 @@ class Progress:
 
     def __init__(self, console: Console, protocol: str) -> None:
         """Read the protocol's length; raises CardError as the run itself would."""
-        _, stream = cards.load_protocol(protocol)
+        last = phases(*cards.load_protocol(protocol))[-1]
         self._bar = RichProgress(
             TextColumn("{task.description}"),
             BarColumn(bar_width=None),
@@ -27,7 +28,7 @@ class Progress:
             TextColumn("{task.fields[success]}"),
             console=console,
         )
-        self._id = self._bar.add_task("evaluating", total=stream.total_steps, speed="", success="")
+        self._id = self._bar.add_task("evaluating", total=last.stop, speed="", success="")
 
     def __enter__(self) -> Progress:
         return self

@@ -21,6 +21,29 @@ def check_seed(seed: int) -> None:
         raise LegionBenchError(f"seed must be in [0, {MAX_SEED}), got {seed}")
 
 
+def parse_seeds(text: str) -> tuple[int, ...]:
+    """Return the seeds that ``text`` names.
+
+    Raises:
+        LegionBenchError: it names none, one twice, or one out of range.
+
+    Example:
+        >>> parse_seeds("0-2,7")
+        (0, 1, 2, 7)
+    """
+    seeds: list[int] = []
+    for part in text.split(","):
+        first, dash, last = part.strip().partition("-")
+        if not first.isdecimal() or (dash and not last.isdecimal()):
+            raise LegionBenchError(f"seeds must read like 0-4 or 0,2,5, got {text!r}")
+        low, high = int(first), int(last or first)
+        check_seed(high)
+        seeds.extend(range(low, high + 1))
+    if len(set(seeds)) != len(seeds) or not seeds:
+        raise LegionBenchError(f"seeds must be distinct, and from the lower to the higher, got {text!r}")
+    return tuple(seeds)
+
+
 def derive(seed: int, *path: str | int) -> int:
     """Return a seed in [0, 2**31) for the use that ``path`` names.
 

@@ -146,6 +146,16 @@ class StatefulAgent(Agent, Protocol):
         """Become the agent that ``state_dict`` described, having been built from the same setup."""
 
 
+class StackedAgent(Agent, Protocol):
+    """One of several agents that learn together, each run in a thread of its own.
+
+    Its class has a class method ``stack(setups, **parameters)`` that returns them.
+    """
+
+    def leave(self, error: BaseException) -> None:
+        """Let the others stop, since this one has, because of ``error``."""
+
+
 class EvaluationRecord(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One evaluation episode: one line of ``evaluations.jsonl``."""
 

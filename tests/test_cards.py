@@ -109,7 +109,14 @@ def test_an_error_in_a_file_names_the_file(tmp_path: Path) -> None:
         load_stream(str(stream_file(tmp_path, horizon=-1)))
 
 
-@pytest.mark.parametrize("field", ["evaluate_every", "evaluation_episodes"])
+def test_a_regime_that_does_not_exist_is_named() -> None:
+    good = {"name": "p", "title": "T", "stream": "s", "evaluate_every": 1, "evaluation_episodes": 1}
+    assert convert(ProtocolCard, good, "here").regime == "lifelong"
+    with pytest.raises(CardError, match=r"here: .*'multitask'"):
+        convert(ProtocolCard, {**good, "regime": "multitask"}, "here")
+
+
+@pytest.mark.parametrize("field", ["evaluate_every", "evaluation_episodes", "slots"])
 @pytest.mark.parametrize("value", [0, -1])
 def test_a_protocol_needs_positive_numbers(field: str, value: int) -> None:
     good = {"name": "p", "title": "T", "stream": "s", "evaluate_every": 1, "evaluation_episodes": 1}

@@ -12,6 +12,8 @@ from pathlib import Path
 import imageio.v3 as iio
 import pytest
 
+from legion_bench.cli import _stoppable
+from legion_bench.protocols.runner import unwatched
 from legion_bench.results.store import EVALUATIONS, read_run
 from tests.helpers import command_line, python, write_protocol
 
@@ -47,6 +49,22 @@ def test_an_interrupted_run_says_so_and_can_be_read(tmp_path: Path, sent: signal
     assert run.manifest.status == "interrupted"
     assert len(run.evaluations) > 8
     assert run.warnings == ()
+
+
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM], ids=["ctrl-c", "scheduler"])
+def test_a_signal_stops_between_two_steps_and_a_second_one_at_once(sent: signal.Signals) -> None:
+    before = signal.signal(sent, signal.default_int_handler)
+    try:
+        with _stoppable(unwatched) as watch:
+            watch(1, None, None)
+            signal.raise_signal(sent)
+            with pytest.raises(KeyboardInterrupt):
+                watch(2, None, None)
+            with pytest.raises(KeyboardInterrupt):
+                signal.raise_signal(sent)
+        assert signal.getsignal(sent) is signal.default_int_handler
+    finally:
+        signal.signal(sent, before)
 
 
 def test_the_agent_of_the_docs_runs_as_the_docs_say(tmp_path: Path) -> None:

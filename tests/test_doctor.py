@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 
 from legion_bench import doctor
+from legion_bench.agents.legion import bnpy_engine
 from legion_bench.doctor import Check
 
 
@@ -39,6 +42,17 @@ def test_a_wrong_package_is_named_with_its_pip_command(
 def test_packages_of_extras_are_not_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(doctor, "requires", lambda name: ['no-such-package; extra == "dev"'])
     assert "no-such-package" not in [one.name for one in doctor.check_all()]
+
+
+def test_bnpy_is_imported_to_see_whether_it_is_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    one = check("bnpy")
+    assert (one.ok, one.optional, one.found) == (True, True, "0.1.7")
+    bnpy_engine._bnpy.cache_clear()
+    monkeypatch.setitem(sys.modules, "bnpy", None)
+    one = check("bnpy")
+    assert (one.ok, one.optional) == (False, True)
+    assert "bnpy" in one.found
+    assert "pip install --no-deps bnpy==0.1.7" in one.fix
 
 
 def test_a_scene_that_does_not_compile_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,12 +16,16 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 
 # Room → floor. Rooms of one floor never import one another, but for the top's.
 FLOORS = {
-    **dict.fromkeys(("errors", "types", "catalogue", "cards", "seeding", "threads", "language"), 0),
+    **dict.fromkeys(
+        ("errors", "types", "catalogue", "cards", "scaling", "seeding", "threads", "language"), 0
+    ),
     **dict.fromkeys(("envs", "agents", "metrics"), 1),
     "protocols": 2,
     "results": 3,
     "reports": 4,
-    **dict.fromkeys(("launch", "render", "gallery", "audit", "doctor", "listing", "progress", "cli"), 5),
+    **dict.fromkeys(
+        ("launch", "render", "export", "gallery", "audit", "doctor", "listing", "progress", "cli"), 5
+    ),
 }
 GROUND, TOP = 0, 5
 
@@ -30,7 +34,7 @@ BORDERS = {
     "metaworld.policies": "agents/scripted.py",
     "metaworld": "envs/metaworld.py",
     "stable_baselines3": "agents/sb3.py",
-    "bnpy": None,
+    "bnpy": "agents/legion/bnpy_engine.py",
     "sentence_transformers": "language.py",
 }
 

@@ -6,13 +6,15 @@ import importlib
 import inspect
 import os
 import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from importlib.metadata import entry_points
 from typing import Any
 
 from legion_bench import cards, catalogue
 from legion_bench.cards import AgentCard
 from legion_bench.errors import CardError, unknown
-from legion_bench.types import Agent, AgentSetup
+from legion_bench.types import Agent, AgentSetup, StackedAgent
 
 GROUP = "legion_bench.agents"
 """Entry-point group by which installed packages offer agents."""
@@ -56,6 +58,40 @@ def build(card: AgentCard, setup: AgentSetup) -> Agent:
         CardError: the class cannot be imported, lacks a method of
             :class:`~legion_bench.types.Agent`, or does not take the card's parameters.
     """
+    factory = _factory(card)
+    with _naming(card):
+        agent: Agent = factory(setup, **card.parameters)
+    return agent
+
+
+def build_stack(card: AgentCard, setups: Sequence[AgentSetup]) -> Sequence[StackedAgent]:
+    """Build an agent per setup that learn together; the setups differ in their seeds alone.
+
+    Raises:
+        CardError: as :func:`build`, or the class cannot do that.
+    """
+    factory = _factory(card)
+    if not callable(getattr(factory, "stack", None)):
+        raise CardError(
+            f"agent {card.name!r}: {card.entry_point} has no class method 'stack', so its seeds cannot"
+            " learn together: leave --stack out"
+        )
+    with _naming(card):
+        stack: Sequence[StackedAgent] = factory.stack(setups, **card.parameters)
+    return stack
+
+
+@contextmanager
+def _naming(card: AgentCard) -> Iterator[None]:
+    """Name the card in errors of its parameters."""
+    try:
+        yield
+    except CardError as error:
+        raise CardError(f"agent {card.name!r}: {error}") from None
+
+
+def _factory(card: AgentCard) -> Any:
+    """Return a card's class, checked."""
     factory = _import(card)
     missing = [method for method in _METHODS if not callable(getattr(factory, method, None))]
     if missing:
@@ -64,11 +100,7 @@ def build(card: AgentCard, setup: AgentSetup) -> Agent:
             "see legion_bench.types.Agent for the five methods"
         )
     _check_parameters(card, factory)
-    try:
-        agent: Agent = factory(setup, **card.parameters)
-    except CardError as error:
-        raise CardError(f"agent {card.name!r}: {error}") from None
-    return agent
+    return factory
 
 
 def _import(card: AgentCard) -> Any:

@@ -118,15 +118,15 @@ class Sb3Agent:
     def observe(self, batch: Transitions) -> None:
         """Store the transitions; a truncated episode is bootstrapped, not ended."""
         self._visit_steps += 1
-        assert self._model.replay_buffer is not None
-        self._model.replay_buffer.add(
-            self._scaled(batch.observations),
-            self._scaled(batch.next_observations),
-            batch.actions,
-            batch.rewards * self.config.reward_scale,
-            batch.terminated | batch.truncated,
-            [{"TimeLimit.truncated": bool(timeout)} for timeout in batch.truncated & ~batch.terminated],
-        )
+        buffer = self._model.replay_buffer
+        assert buffer is not None
+        before, after = self._scaled(batch.observations), self._scaled(batch.next_observations)
+        rewards, over = batch.rewards * self.config.reward_scale, batch.terminated | batch.truncated
+        timeouts = batch.truncated & ~batch.terminated
+        for row in range(len(over)):  # the buffer has room for one environment's
+            one = slice(row, row + 1)
+            infos = [{"TimeLimit.truncated": bool(timeouts[row])}]
+            buffer.add(before[one], after[one], batch.actions[one], rewards[one], over[one], infos)
 
     def update(self) -> Metrics:
         """Take the card's gradient steps when they are due, after the visit's random steps."""

@@ -14,8 +14,8 @@ from legion_bench.envs.engine import Engine
 from legion_bench.envs.metaworld import RENDER_FPS
 from legion_bench.envs.options import RENDER_MODES, Asked, options_for
 from legion_bench.envs.placements import Placements
-from legion_bench.envs.scaling import RunningScale
 from legion_bench.envs.spaces import action_space, check_actions, observation_space
+from legion_bench.scaling import RunningScale
 from legion_bench.seeding import MAX_SEED
 from legion_bench.types import Floats
 
@@ -185,7 +185,8 @@ class ManipulationEnv(gymnasium.Env[Any, Any]):
         self.physics_errors += failure
         if self.render_mode == "human":
             self.render()
-        return outcome.observations[0], float(rewards[0]), terminated, truncated, self._info(success, failure)
+        observation = outcome.observations[0].copy()
+        return observation, float(rewards[0]), terminated, truncated, self._info(success, failure)
 
     def render(self) -> NDArray[Any] | None:
         """Return a frame, depths, or None, as the render mode says.

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import xml.etree.ElementTree as ET
 from collections.abc import Mapping
+from copy import copy
 from dataclasses import dataclass
 from functools import cache, lru_cache, partial
 from pathlib import Path
@@ -19,6 +20,7 @@ import numpy as np
 from gymnasium.envs.mujoco import MujocoEnv
 from metaworld.env_dict import ALL_V3_ENVIRONMENTS
 from metaworld.sawyer_xyz_env import RenderMode, SawyerXYZEnv
+from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
 from legion_bench import catalogue
@@ -32,8 +34,6 @@ STOCK = "sawyer"
 RENDER_FPS = 80
 HAND_LOW = SawyerXYZEnv._HAND_SPACE.low
 HAND_HIGH = SawyerXYZEnv._HAND_SPACE.high
-STATE = mujoco.mjtState.mjSTATE_INTEGRATION
-"""All that MuJoCo carries from one step to the next."""
 # Starts that a scene remembers, about 5 kB each.
 _STARTS = 4096
 
@@ -42,22 +42,18 @@ _STARTS = 4096
 class Start:
     """The first moment of an episode, complete: from here on, all is decided by actions."""
 
+    seed: int
+    """That the placement was drawn from."""
     placement: Floats
     """What Meta-World drew: positions of object and goal, metres."""
-    state: Floats
-    """MuJoCo's integration state; of it, only the next three differ between starts."""
-    qpos: Floats
-    qvel: Floats
-    warm_start: Floats
-    """Accelerations that the solver starts from."""
+    carried: Floats
+    """All that MuJoCo carries from one step to the next; see :attr:`Scene.carried`."""
     body_pos: Floats
     """[bodies, 3] of the model, which tasks edit to place what has no joint."""
     site_pos: Floats
     """[sites, 3] likewise."""
     attributes: Mapping[str, Any]
     """Numbers and arrays of Meta-World's task object."""
-    hand_target: Floats
-    """[3] of the mocap body that pulls the hand."""
     observation: Floats
     """[39]"""
 
@@ -92,6 +88,12 @@ class Scene:
         self.task._set_task_called = True
         self.model: mujoco.MjModel = self.task.model
         self.data: mujoco.MjData = self.task.data
+        self.carried = carried_by(self.data)
+        """Window on all that MuJoCo carries from one step to the next, but for its clock."""
+        self.hand_target = self._part(self.data.mocap_pos)
+        """Where in :attr:`carried` the place is that the hand is pulled to, x y z."""
+        self.efforts = self._part(self.data.ctrl)
+        """Where in :attr:`carried` the efforts of the two fingers are."""
         space = self.task.sawyer_observation_space
         self.low: Floats = space.low.astype(np.float64)
         self.high: Floats = space.high.astype(np.float64)
@@ -127,18 +129,13 @@ class Scene:
         task.reward_function_version = "v2"
         observation = np.asarray(observation, dtype=np.float64)
         observation[18:36] = observation[:18]
-        state = np.empty(mujoco.mj_stateSize(self.model, STATE))
-        mujoco.mj_getState(self.model, self.data, state, STATE)
         return Start(
+            seed=seed,
             placement=np.array(task._last_rand_vec, dtype=np.float64),
-            state=state,
-            qpos=self.data.qpos.copy(),
-            qvel=self.data.qvel.copy(),
-            warm_start=self.data.qacc_warmstart.copy(),
+            carried=self.carried.copy(),
             body_pos=self.model.body_pos.copy(),
             site_pos=self.model.site_pos.copy(),
             attributes=self._attributes(),
-            hand_target=self.data.mocap_pos[0].copy(),
             observation=observation,
         )
 
@@ -161,6 +158,11 @@ class Scene:
         data = self.data
         arrays = (data.xpos, data.geom_xpos, data.site_xpos, data.xquat, data.qpos, data.mocap_pos)
         return value.base is not None and any(np.may_share_memory(value, array) for array in arrays)
+
+    def _part(self, part: NDArray[Any]) -> slice:
+        """Return where in :attr:`carried` a part is."""
+        before = (part.ctypes.data - self.carried.ctypes.data) // self.carried.itemsize
+        return slice(before, before + part.size)
 
     def recall(self, attributes: Mapping[str, Any]) -> None:
         """Give Meta-World's task object the attributes of an episode."""
@@ -214,6 +216,20 @@ class Scene:
         self.task.close()
 
 
+def carried_by(data: mujoco.MjData) -> Floats:
+    """Return MuJoCo's integration state as one window, about 2 kB.
+
+    MuJoCo keeps its parts next to one another. One copy takes a third of the time that a
+    copy of each part takes, or ``mj_getState``: 3 % of a step.
+    """
+    parts = [data.qpos, data.qvel, data.qacc_warmstart, data.ctrl, data.qfrc_applied, data.xfrc_applied]
+    parts += [data.eq_active, data.mocap_pos, data.mocap_quat]
+    addresses = [part.ctypes.data for part in parts]
+    assert addresses == sorted(addresses), "another version of MuJoCo, which keeps them elsewhere"
+    size = addresses[-1] + parts[-1].nbytes - addresses[0]
+    return as_strided(data.qpos, (size // data.qpos.itemsize,))
+
+
 @cache
 def _task_class(name: str, robot: str) -> type[SawyerXYZEnv]:
     """Return Meta-World's task class, changed in nothing but the model it loads."""
@@ -222,13 +238,18 @@ def _task_class(name: str, robot: str) -> type[SawyerXYZEnv]:
     base: type[SawyerXYZEnv] = ALL_V3_ENVIRONMENTS[name]
 
     def _initialize_simulation(self: SawyerXYZEnv) -> tuple[mujoco.MjModel, mujoco.MjData]:
-        model = mujoco.MjModel.from_xml_string(scene_xml(Path(self.fullpath), robot))
+        model = copy(_compiled(Path(self.fullpath), robot))
         offscreen = model.vis.global_
         offscreen.offwidth = max(offscreen.offwidth, self.width)
         offscreen.offheight = max(offscreen.offheight, self.height)
         return model, mujoco.MjData(model)
 
     return type(base.__name__, (base,), {"_initialize_simulation": _initialize_simulation})
+
+
+@lru_cache(maxsize=1)  # an engine has several scenes of one task, and compiling takes 90 ms
+def _compiled(path: Path, robot: str) -> mujoco.MjModel:
+    return mujoco.MjModel.from_xml_string(scene_xml(path, robot))
 
 
 @cache

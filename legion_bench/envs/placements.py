@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
+from legion_bench.envs.generators import generator_state, load_generator
 from legion_bench.envs.options import Options
 from legion_bench.seeding import MAX_SEED, derive
 
@@ -32,6 +35,19 @@ class Placements:
         self._seed = seed
         self._rng = np.random.default_rng(derive(seed, "pool", self._options.split))
         self._episodes = 0
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return all that decides which placements follow, in plain values."""
+        if self._seed is None:
+            return {"seed": None}
+        return {"seed": self._seed, "episodes": self._episodes, "generator": generator_state(self._rng)}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from what :meth:`state_dict` returned."""
+        if state["seed"] is not None:
+            self.restart(state["seed"])
+            self._episodes = state["episodes"]
+            load_generator(self._rng, state["generator"])
 
     def next(self) -> int:
         """Return the seed from which the next episode's placement is drawn."""

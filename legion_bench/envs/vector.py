@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
 from typing import Any, Unpack
 
 import numpy as np
@@ -13,24 +12,17 @@ from gymnasium.error import NoAsyncCallError, ResetNeeded
 from gymnasium.vector import AutoresetMode
 from numpy.typing import ArrayLike, NDArray
 
-from legion_bench.cards import TaskCard, load_task
+from legion_bench.cards import load_task
 from legion_bench.envs.engine import Engine
-from legion_bench.envs.options import Asked, Options, check_count, options_for
+from legion_bench.envs.generators import generator_state, load_generator
+from legion_bench.envs.options import Asked, check_count, options_for
 from legion_bench.envs.placements import Placements
-from legion_bench.envs.scaling import RunningScale
 from legion_bench.envs.slots import SlotsEnv, Step, reset_mask, slot_seeds
 from legion_bench.envs.spaces import check_actions
 from legion_bench.errors import LegionBenchError
+from legion_bench.scaling import RunningScale
 from legion_bench.seeding import MAX_SEED
 from legion_bench.types import Actions, Bools, Floats
-
-
-@dataclass(frozen=True, slots=True)
-class _Share:
-    """The slots that one engine plays."""
-
-    engine: Engine
-    slots: NDArray[np.intp]
 
 
 class VectorManipulationEnv(SlotsEnv):
@@ -83,12 +75,14 @@ class VectorManipulationEnv(SlotsEnv):
         self.physics_errors = np.zeros(self.num_envs, np.int64)
         """[N] episodes that ended because the simulation became unstable."""
 
-        self._workloads = _share_out(names, cards, options, min(threads, self.num_envs))
+        self._threads = min(threads, self.num_envs)
+        self._engines: list[tuple[Engine, NDArray[np.intp]]] = []
+        """By task, with the slots that it plays."""
+        for name, card in cards.items():
+            slots = np.flatnonzero([name == other for other in names])
+            self._engines.append((Engine(card.scene, options[name], len(slots), self._threads), slots))
         self._places = {
-            int(slot): (share.engine, place)
-            for workload in self._workloads
-            for share in workload
-            for place, slot in enumerate(share.slots)
+            int(slot): (engine, place) for engine, slots in self._engines for place, slot in enumerate(slots)
         }
         self._pool: ThreadPoolExecutor | None = None
         self._pool_of = -1  # process: threads do not survive a fork
@@ -137,10 +131,10 @@ class VectorManipulationEnv(SlotsEnv):
 
         Raises and returns what :meth:`step_async` and :meth:`step_wait` do.
         """
-        checked, active = self._checked(actions)
-        self._begin(self._workloads[1:], checked, active)
+        turns = self._steer(actions)
+        self._hand_out(turns, range(1, self._threads))
         try:
-            self._simulate(self._workloads[0], checked, active)  # this thread's share
+            self._play(turns, 0)  # this thread takes part
             return self.step_wait()
         except BaseException:  # Ctrl-C, say: nobody will ask for the rest of this step
             if self._pending is not None:
@@ -161,7 +155,7 @@ class VectorManipulationEnv(SlotsEnv):
             gymnasium.error.AlreadyPendingCallError: a step is under way.
             gymnasium.error.ClosedEnvironmentError: after ``close()``.
         """
-        self._begin(self._workloads, *self._checked(actions))
+        self._hand_out(self._steer(actions), range(self._threads))
 
     def step_wait(self) -> Step:
         """Finish the step that :meth:`step_async` began.
@@ -181,15 +175,33 @@ class VectorManipulationEnv(SlotsEnv):
             future.result()
         return self._result()
 
-    def _begin(self, workloads: list[list[_Share]], actions: Actions, active: Bools) -> None:
-        """Hand workloads to other threads."""
-        if workloads and self._pool_of != os.getpid():
-            self._pool = ThreadPoolExecutor(len(self._workloads), "legion-bench-physics")
+    def _steer(self, actions: ArrayLike) -> list[Iterator[int]]:
+        """Tell engines what to do; return the slots that each has to play."""
+        checked, active = self._checked(actions)
+        turns = []
+        for engine, slots in self._engines:
+            engine.steer(checked[slots])
+            turns.append(iter(np.flatnonzero(active[slots]).tolist()))
+        return turns
+
+    def _hand_out(self, turns: list[Iterator[int]], simulators: range) -> None:
+        """Let other threads play, one for each of these simulators."""
+        if simulators and self._pool_of != os.getpid():
+            self._pool = ThreadPoolExecutor(self._threads, "legion-bench-physics")
             self._pool_of = os.getpid()
         self._pending = []
-        for workload in workloads:
+        for simulator in simulators:
             assert self._pool is not None
-            self._pending.append(self._pool.submit(self._simulate, workload, actions, active))
+            self._pending.append(self._pool.submit(self._play, turns, simulator))
+
+    def _play(self, turns: list[Iterator[int]], simulator: int) -> None:
+        """Play slots until none is left.
+
+        Threads take them from the same iterators, which the interpreter's lock allows, so
+        that one which comes late or finds its core busy takes fewer.
+        """
+        for (engine, _), slots in zip(self._engines, turns, strict=True):
+            engine.simulators[simulator].play(slots)
 
     def _checked(self, actions: ArrayLike) -> tuple[Actions, Bools]:
         """Return sound actions [N, 4], and which slots they are for [N]."""
@@ -207,7 +219,13 @@ class VectorManipulationEnv(SlotsEnv):
         return checked, ~self._over
 
     def _result(self) -> Step:
-        """Turn what the engines wrote into what a step returns."""
+        """Turn what engines say into what a step returns."""
+        for engine, slots in self._engines:
+            outcome = engine.judge()
+            self._observations[slots] = outcome.observations
+            self._rewards[slots] = outcome.rewards
+            self._successes[slots] = outcome.successes
+            self._failures[slots] = outcome.failures
         resetting, active = self._over, ~self._over
         self._steps += active
         rewards = self._rewards.copy()
@@ -238,26 +256,74 @@ class VectorManipulationEnv(SlotsEnv):
         )
         return tuple(frame for frame in frames if frame is not None)
 
+    def state_dict(self) -> dict[str, Any]:
+        """Return all that decides what follows, in the middle of episodes too.
+
+        Nested dicts with string keys, lists, NumPy arrays and plain values.
+
+        Raises:
+            gymnasium.error.AlreadyPendingCallError: a step is under way.
+            gymnasium.error.ClosedEnvironmentError: after ``close()``.
+        """
+        self._check_idle()
+        return {
+            "tasks": list(self.tasks),
+            "engines": [engine.state_dict() for engine, _ in self._engines],
+            "placements": [placements.state_dict() for placements in self._placements],
+            "scale": None if self._scale is None else self._scale.state_dict(),
+            "generator": generator_state(self.np_random),
+            **{name: array.copy() for name, array in self._progress().items()},
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from what :meth:`state_dict` returned.
+
+        Args:
+            state: of an environment built with the same arguments, but for threads.
+
+        Raises:
+            ValueError: it is of other tasks or another number of slots.
+            gymnasium.error.AlreadyPendingCallError: a step is under way.
+            gymnasium.error.ClosedEnvironmentError: after ``close()``.
+        """
+        self._check_idle()
+        if len(state["tasks"]) != self.num_envs:
+            raise ValueError(
+                f"the state is of {len(state['tasks'])} slots, but the environment has {self.num_envs}"
+            )
+        for slot, (theirs, ours) in enumerate(zip(state["tasks"], self.tasks, strict=True)):
+            if theirs != ours:
+                raise ValueError(
+                    f"slot {slot}: the state is of {theirs!r}, but the environment plays {ours!r}"
+                )
+        for (engine, _), kept in zip(self._engines, state["engines"], strict=True):
+            engine.load_state_dict(kept)
+        for placements, kept in zip(self._placements, state["placements"], strict=True):
+            placements.load_state_dict(kept)
+        if self._scale is not None:
+            self._scale.load_state_dict(state["scale"])
+        load_generator(self.np_random, state["generator"])
+        for name, array in self._progress().items():
+            array[:] = state[name]
+
+    def _progress(self) -> dict[str, NDArray[Any]]:
+        """Return how far slots are, an array [N, …] each."""
+        return {
+            "steps": self._steps,
+            "over": self._over,
+            "begun": self._begun,
+            "observations": self._observations,
+            "successes": self._successes,
+            "failures": self._failures,
+            "physics_errors": self.physics_errors,
+        }
+
     def close_extras(self, **kwargs: Any) -> None:
         """Stop the threads and free the renderers."""
         if self._pool is not None and self._pool_of == os.getpid():
             self._pool.shutdown()
-        for workload in self._workloads:
-            for share in workload:
-                share.engine.close()
-
-    def _simulate(self, workload: list[_Share], actions: Actions, active: Bools) -> None:
-        """Play a workload's slots, writing to its own rows of the results."""
-        for share in workload:
-            slots = share.slots
-            playing = np.flatnonzero(active[slots])
-            if len(playing):
-                outcome = share.engine.step(actions[slots], playing.tolist())
-                rows = slots[playing]
-                self._observations[rows] = outcome.observations[playing]
-                self._rewards[rows] = outcome.rewards[playing]
-                self._successes[rows] = outcome.successes[playing]
-                self._failures[rows] = outcome.failures[playing]
+        for engine, _ in self._engines:
+            engine.close()
 
     def _reset(self, slot: int, seed: int | None) -> None:
         placements = self._placements[slot]
@@ -318,18 +384,3 @@ def _names(task: str | Sequence[str], num_envs: int | None) -> tuple[str, ...]:
             f"num_envs is {num_envs}, but the list of tasks, one per slot, has {len(names)}"
         )
     return names
-
-
-def _share_out(
-    names: Sequence[str], cards: dict[str, TaskCard], options: dict[str, Options], workers: int
-) -> list[list[_Share]]:
-    """Cut the slots, sorted by task, into one workload per worker."""
-    order = sorted(range(len(names)), key=lambda slot: names[slot])
-    workloads = []
-    for part in np.array_split(np.array(order), workers):
-        shares = []
-        for name in dict.fromkeys(names[slot] for slot in part):
-            slots = np.array([slot for slot in part if names[slot] == name])
-            shares.append(_Share(Engine(cards[name].scene, options[name], len(slots)), slots))
-        workloads.append(shares)
-    return workloads

@@ -22,12 +22,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from legion_bench import language
 from legion_bench.envs.manipulation import ManipulationEnv
-from legion_bench.envs.scaling import RATE, RunningScale
 from legion_bench.envs.slots import Step
 from legion_bench.envs.stream import StreamEnv
 from legion_bench.envs.vector import VectorManipulationEnv
 from legion_bench.envs.vector_stream import VectorStreamEnv
 from legion_bench.errors import LegionBenchError, unknown
+from legion_bench.scaling import RATE, RunningScale
 from legion_bench.types import Actions, Floats
 
 _Single = gymnasium.Env[Any, Any]

@@ -22,11 +22,12 @@ def end_of_interval(performance: Performance, window: int) -> Floats:
     """Return the performance matrix R.
 
     Args:
-        performance: success rates of a finished run over N stream positions.
+        performance: success rates of a finished run over N stream positions in P visits,
+            which are N too, unless all tasks are trained at once.
         window: evaluations at the end of each visit that are averaged, from 1.
 
     Returns:
-        [N+1, N] in [0, 1]. Row k is the end of the visit to position k; the last
+        [P+1, N] in [0, 1]. Row k is the end of the visit to position k; the last
         row, ``R[-1]``, is the one evaluation before training.
 
     Raises:
@@ -34,19 +35,18 @@ def end_of_interval(performance: Performance, window: int) -> Floats:
             than ``window`` evaluations.
     """
     tasks, trained = performance.tasks, performance.trained
-    if trained < len(tasks):
+    visits = [f"{task!r} (task {number} of {len(tasks)})" for number, task in enumerate(tasks, start=1)]
+    if len(performance.ends) < len(tasks):
+        visits = ["all tasks together"]
+    if not performance.complete:
         raise Undefined(
-            f"training ended at step {performance.steps[-1]}, before the end of {tasks[trained]!r}"
-            f" (task {trained + 1} of {len(tasks)})"
+            f"training ended at step {performance.steps[-1]}, before the end of {visits[trained]}"
         )
     rows = []
-    for position, task in enumerate(tasks):
+    for position, visit in enumerate(visits):
         interval = performance.interval(position)
         if len(interval) < window:
-            raise Undefined(
-                f"needs {window} evaluations within each task; {task!r} (task {position + 1}"
-                f" of {len(tasks)}) has {len(interval)}"
-            )
+            raise Undefined(f"needs {window} evaluations within each task; {visit} has {len(interval)}")
         rows.append(performance.success[interval[-window:]].mean(axis=0))
     return np.array([*rows, performance.success[0]])
 
@@ -71,7 +71,7 @@ def forgetting_cw(matrix: Floats) -> float:
         matrix: R as :func:`end_of_interval` returns it, with a window of 5.
 
     Raises:
-        Undefined: the stream has one task only.
+        Undefined: the stream has one task only, or all are trained at once.
 
     Source: Continual World (Wolczyk et al. 2021).
     """
@@ -85,7 +85,7 @@ def forgetting_legion(matrix: Floats) -> float:
         matrix: R as :func:`end_of_interval` returns it, with a window of 1.
 
     Raises:
-        Undefined: the stream has one task only.
+        Undefined: the stream has one task only, or all are trained at once.
 
     Source: LEGION.
     """
@@ -100,7 +100,7 @@ def backward_transfer_gem(matrix: Floats) -> float:
         matrix: R as :func:`end_of_interval` returns it, with a window of 1.
 
     Raises:
-        Undefined: the stream has one task only.
+        Undefined: the stream has one task only, or all are trained at once.
 
     Source: GEM (Lopez-Paz and Ranzato 2017).
     """
@@ -115,6 +115,9 @@ def _final(matrix: Floats) -> Floats:
 
 def _lost(matrix: Floats) -> Floats:
     """Return R[i, i] - R[N-1, i], [N]: what each task lost since it was just learned."""
+    visits, tasks = len(matrix) - 1, matrix.shape[1]
+    if visits < tasks:
+        raise Undefined("all tasks are trained at once: none ends before another, to be forgotten")
     lost: Floats = np.diagonal(matrix) - _final(matrix)
     if len(lost) < 2:
         raise Undefined("needs a stream of at least two tasks")

@@ -20,21 +20,26 @@ class Performance:
     steps: Ints
     """[K] environment steps trained before each evaluation, strictly increasing."""
     stream_position: Ints
-    """[K] position that was being trained, in [-1, N-1]; -1 only first, before training."""
+    """[K] position that was being trained, in [-1, P-1]; -1 only first, before training."""
     success: Floats
     """[K, N] share of episodes that succeeded, in [0, 1]; equal where a task repeats."""
     tasks: tuple[str, ...]
     """The N task names in stream order."""
-    steps_per_task: int
-    """Environment steps of each visit."""
+    ends: tuple[int, ...]
+    """Steps at which the P visits end: one per task, or one alone if all are trained at once."""
     episodes: int
     """Episodes behind each success rate."""
 
     @property
     def trained(self) -> int:
-        """How many visits were trained, and evaluated, to their end: 0 to N."""
-        visits = int(self.stream_position[-1]) + 1
-        return visits if self.steps[-1] >= visits * self.steps_per_task else visits - 1
+        """How many visits were trained, and evaluated, to their end: 0 to P."""
+        last = int(self.stream_position[-1])
+        return 0 if last < 0 else last + bool(self.steps[-1] >= self.ends[last])
+
+    @property
+    def complete(self) -> bool:
+        """Whether all visits were."""
+        return self.trained == len(self.ends)
 
     def interval(self, position: int) -> Ints:
         """Return the indices of the evaluations made while ``position`` was trained."""
@@ -42,7 +47,7 @@ class Performance:
 
 
 def success_rates(
-    evaluations: Sequence[EvaluationRecord], tasks: Sequence[str], steps_per_task: int
+    evaluations: Sequence[EvaluationRecord], tasks: Sequence[str], ends: Sequence[int]
 ) -> Performance:
     """Turn an evaluation log into success rates.
 
@@ -50,7 +55,8 @@ def success_rates(
         evaluations: the episodes in the order they were logged. A repeated task is
             evaluated once, under its first position; its rate fills all of them.
         tasks: task names in stream order.
-        steps_per_task: environment steps of each visit.
+        ends: environment steps trained by the end of each visit; one number alone if
+            all tasks are trained at once.
 
     Raises:
         MetricError: the log is empty, is out of order, lacks the evaluation before
@@ -61,8 +67,8 @@ def success_rates(
         raise MetricError("the evaluation log is empty")
     groups = [tuple(group) for _, group in groupby(evaluations, key=lambda record: record.step)]
     steps = np.array([group[0].step for group in groups], dtype=np.int64)
-    positions = np.array([_stream_position(group, len(tasks)) for group in groups], dtype=np.int64)
-    _check_order(steps, positions, tasks, steps_per_task)
+    positions = np.array([_stream_position(group, len(ends)) for group in groups], dtype=np.int64)
+    _check_order(steps, positions, tasks, ends)
     episodes = _episodes(groups[0])
     rates = [_rates(group, tasks, episodes) for group in groups]
     return Performance(
@@ -70,7 +76,7 @@ def success_rates(
         stream_position=positions,
         success=np.array([[rate[task] for task in tasks] for rate in rates]),
         tasks=tuple(tasks),
-        steps_per_task=steps_per_task,
+        ends=tuple(ends),
         episodes=episodes,
     )
 
@@ -84,18 +90,17 @@ def _stream_position(group: Sequence[EvaluationRecord], length: int) -> int:
     return found.pop()
 
 
-def _check_order(steps: Ints, positions: Ints, tasks: Sequence[str], steps_per_task: int) -> None:
+def _check_order(steps: Ints, positions: Ints, tasks: Sequence[str], ends: Sequence[int]) -> None:
     for series, name in ((np.diff(steps) > 0, "steps"), (np.diff(positions) >= 0, "stream positions")):
         if not series.all():
             raise MetricError(f"the log's {name} are not in order after step {steps[np.argmin(series)]}")
     if np.count_nonzero(positions == -1) != 1:
         raise MetricError("the log must hold one evaluation before training (stream position -1)")
     for position in range(int(positions[-1])):
-        end = (position + 1) * steps_per_task
-        if not np.any(steps[positions == position] >= end):
+        if not np.any(steps[positions == position] >= ends[position]):
             raise MetricError(
                 f"task {tasks[position]!r} at stream position {position} has no evaluation at its end"
-                f" (step {end}), though later ones were trained"
+                f" (step {ends[position]}), though later ones were trained"
             )
 
 

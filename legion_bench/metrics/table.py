@@ -82,21 +82,21 @@ METRICS: Mapping[str, Metric] = {
 
 
 def compute(
-    evaluations: Sequence[EvaluationRecord], tasks: Sequence[str], steps_per_task: int
+    evaluations: Sequence[EvaluationRecord], tasks: Sequence[str], ends: Sequence[int]
 ) -> dict[str, MetricValue]:
     """Return every metric of one run's evaluation log, by name.
 
     Args:
         evaluations: the episodes in the order they were logged.
         tasks: task names in stream order.
-        steps_per_task: environment steps of each visit. It tells a finished run from
-            one that stopped within its last task.
+        ends: environment steps trained by the end of each visit; one number alone if
+            all tasks are trained at once. They tell a finished run from one that stopped.
 
     Raises:
         MetricError: the log contradicts the stream or itself; see
             :func:`legion_bench.metrics.performance.success_rates`.
     """
-    return values(success_rates(evaluations, tasks, steps_per_task))
+    return values(success_rates(evaluations, tasks, ends))
 
 
 def values(performance: Performance) -> dict[str, MetricValue]:

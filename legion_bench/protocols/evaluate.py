@@ -13,8 +13,9 @@ from legion_bench.cards import StreamCard
 from legion_bench.envs.options import Asked, stream_options
 from legion_bench.envs.stream import task_seed
 from legion_bench.envs.vector import VectorManipulationEnv
+from legion_bench.protocols.schedule import Phase
 from legion_bench.seeding import derive
-from legion_bench.types import EvaluationRecord, Floats, Ints, TaskInfo
+from legion_bench.types import EvaluationRecord, Floats, Ints
 
 Policy = Callable[[Floats, Ints], NDArray[Any]]
 """Observations [N, obs] and task identities [N] → actions [N, 4]."""
@@ -36,8 +37,7 @@ class Evaluator:
             episodes: episodes per task and evaluation.
             seed: the seed that the training stream is reset with.
         """
-        self._visits = stream.visits()
-        tasks = [visit for visit in self._visits if visit.presentation == 1]
+        tasks = [visit for visit in stream.visits() if visit.presentation == 1]
         self._slots = [(task, episode) for task in tasks for episode in range(episodes)]
         self._indices = np.array([task.index for task, _ in self._slots])
         self._seeds = [_episode_seed(stream, task.name, episode, seed) for task, episode in self._slots]
@@ -48,13 +48,13 @@ class Evaluator:
             [task.name for task, _ in self._slots], **{**asdict(stream_options(stream, {})), **changes}
         )
 
-    def __call__(self, policy: Policy, step: int, stream_position: int) -> list[EvaluationRecord]:
+    def __call__(self, policy: Policy, step: int, phase: Phase | None) -> list[EvaluationRecord]:
         """Play all episodes; return their records ordered by task, then episode.
 
         Args:
             policy: the policy, frozen; called with all slots of one step at once.
             step: environment steps trained so far.
-            stream_position: position being trained, -1 before training.
+            phase: what is being trained, None before training.
         """
         count = len(self._slots)
         successes, returns, lengths = np.zeros(count, np.bool_), np.zeros(count), np.zeros(count, np.int64)
@@ -68,34 +68,21 @@ class Evaluator:
             lengths += playing
             playing &= ~(terminated | truncated)
         return [
-            self._record(task, episode, int(success), float(total), int(length), step, stream_position)
+            EvaluationRecord(
+                step=step,
+                stream_position=-1 if phase is None else phase.visit.position,
+                task_position=task.position,
+                task=task.name,
+                presentation=0 if phase is None else phase.begun.count(task.name),
+                episode=episode,
+                success=int(success),
+                episode_return=float(total),
+                length=int(length),
+            )
             for (task, episode), success, total, length in zip(
                 self._slots, successes, returns, lengths, strict=True
             )
         ]
-
-    def _record(
-        self,
-        task: TaskInfo,
-        episode: int,
-        success: int,
-        episode_return: float,
-        length: int,
-        step: int,
-        stream_position: int,
-    ) -> EvaluationRecord:
-        begun = [visit.name for visit in self._visits[: stream_position + 1]]
-        return EvaluationRecord(
-            step=step,
-            stream_position=stream_position,
-            task_position=task.position,
-            task=task.name,
-            presentation=begun.count(task.name),
-            episode=episode,
-            success=success,
-            episode_return=episode_return,
-            length=length,
-        )
 
     def close(self) -> None:
         """Close the environments."""

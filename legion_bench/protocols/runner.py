@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import time
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import closing, contextmanager
-from typing import Protocol
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import closing
+from typing import Any, Protocol
 
 import numpy as np
 
 from legion_bench.cards import ProtocolCard, StreamCard
-from legion_bench.envs.stream import StreamEnv
-from legion_bench.errors import AgentError
+from legion_bench.metrics.knowledge import purity
+from legion_bench.protocols import checks
+from legion_bench.protocols.clock import Clock
 from legion_bench.protocols.evaluate import Evaluator
 from legion_bench.protocols.schedule import Phase, phases
+from legion_bench.protocols.training import TrainingEnvs
 from legion_bench.seeding import derive
 from legion_bench.types import (
     Actions,
@@ -22,11 +23,15 @@ from legion_bench.types import (
     EvaluationRecord,
     Floats,
     Ints,
-    Metrics,
+    Knowledge,
+    KnowledgeRecord,
     TaskInfo,
     TrainingRecord,
     Transitions,
 )
+
+State = dict[str, Any]
+"""All that a run's future depends on: nested dicts and lists of arrays and plain values."""
 
 
 class Recorder(Protocol):
@@ -38,10 +43,17 @@ class Recorder(Protocol):
     def trained(self, record: TrainingRecord) -> None:
         """Keep one progress record."""
 
+    def known(self, record: KnowledgeRecord, knowledge: Knowledge) -> None:
+        """Keep what the agent knew at the end of a visit."""
+
+    def checkpoint(self, step: int, state: State) -> None:
+        """Keep what the run can go on from, should it be stopped after this."""
+
 
 Watch = Callable[[int, TaskInfo | None, float | None], None]
 """Told of progress: environment steps trained, the visit under way, and after an
-evaluation the mean success over tasks."""
+evaluation the mean success over tasks. A KeyboardInterrupt that it raises stops the run
+between two steps, with a checkpoint."""
 
 
 def unwatched(step: int, visit: TaskInfo | None, success: float | None) -> None:
@@ -55,159 +67,171 @@ def train(
     seed: int,
     recorder: Recorder,
     watch: Watch = unwatched,
+    *,
+    checkpoint_minutes: float = 10.0,
+    state: State | None = None,
 ) -> None:
     """Take an agent through a stream, evaluating it as the protocol says.
 
     Args:
-        protocol: evaluation schedule.
+        protocol: regime and evaluation schedule.
         stream: tasks and budgets.
         agent: a freshly built agent.
         seed: the run's seed; decides placements, not the agent's randomness.
-        recorder: receives every record as soon as it exists.
+        recorder: receives every record as soon as it exists, and checkpoints of an
+            agent that is a :class:`~legion_bench.types.StatefulAgent`.
         watch: called after every step and evaluation.
+        checkpoint_minutes: a checkpoint follows the first evaluation, the last, and every
+            other that ends so long after the checkpoint before; 0 for all.
+        state: of a checkpoint, to go on from it.
 
     Raises:
-        AgentError: the agent returned actions that the environment refuses.
+        AgentError: the agent returned what the environment or the recorder refuses.
     """
     env_seed = derive(seed, "stream")
     with (
-        closing(StreamEnv(stream)) as env,
+        closing(TrainingEnvs(stream, protocol.slots, env_seed)) as envs,
         closing(Evaluator(stream, protocol.evaluation_episodes, env_seed)) as evaluator,
     ):
-        _Loop(agent, env, evaluator, recorder, watch).run(phases(protocol, stream), env_seed)
+        loop = _Loop(
+            phases(protocol, stream), agent, envs, evaluator, recorder, watch, 60 * checkpoint_minutes
+        )
+        if state is not None:
+            loop.load_state_dict(state)
+        loop.run()
 
 
 class _Loop:
-    """State of one run: the agent, its environment, the clock."""
+    """State of one run: the agent, its environments, the clock."""
 
     def __init__(
-        self, agent: Agent, env: StreamEnv, evaluator: Evaluator, recorder: Recorder, watch: Watch
+        self,
+        schedule: Sequence[Phase],
+        agent: Agent,
+        envs: TrainingEnvs,
+        evaluator: Evaluator,
+        recorder: Recorder,
+        watch: Watch,
+        checkpoint_seconds: float,
     ) -> None:
-        self._agent, self._env, self._evaluator = agent, env, evaluator
+        self._schedule, self._agent, self._envs, self._evaluator = schedule, agent, envs, evaluator
         self._recorder, self._watch = recorder, watch
-        self._clock = _Clock()
-        self._step = 0
+        self._clock = Clock()
+        self._step = self._evaluations = 0
+        self._checkpoint_seconds = checkpoint_seconds
+        self._last_checkpoint: float | None = None
 
-    def run(self, phases: Iterable[Phase], seed: int) -> None:
-        self._evaluate(-1, None)
-        reset_seed: int | None = seed  # the first reset starts the stream
-        for phase in phases:
-            with self._clock.measure("agent"):
-                self._agent.begin_task(phase.visit)
-            observation, _ = self._env.reset(seed=reset_seed)
-            reset_seed = None
-            for stop in phase.evaluate_at:
-                observation = self._train_until(stop, observation, phase.visit)
-                if stop == phase.stop:
-                    with self._clock.measure("agent"):
-                        self._agent.end_task(phase.visit)
-                self._evaluate(phase.visit.position, phase.visit)
-                self._recorder.trained(self._clock.record(stop, phase.visit))
+    def run(self) -> None:
+        if not self._evaluations:
+            self._evaluate(None)
+        stops = [(phase, stop) for phase in self._schedule for stop in phase.evaluate_at]
+        for phase, stop in stops[self._evaluations - 1 :]:
+            if self._step == phase.start:
+                self._begin(phase)
+            while self._step < stop:
+                self._train(phase)
+            if stop == phase.stop:
+                self._end(phase)
+            self._evaluate(phase)
 
-    def _train_until(self, stop: int, observation: Floats, visit: TaskInfo) -> Floats:
-        task = np.array([visit.index])
-        while self._step < stop:
-            with self._clock.measure("agent"):
-                action = self._act(observation[None], task, explore=True)[0]
-            with self._clock.measure("environment"):
-                following, reward, terminated, truncated, _ = self._env.step(action)
-            with self._clock.measure("agent"):
-                self._agent.observe(
-                    Transitions(
-                        observations=observation[None],
-                        actions=action[None],
-                        rewards=np.array([reward]),
-                        next_observations=following[None],
-                        terminated=np.array([terminated]),
-                        truncated=np.array([truncated]),
-                        tasks=task,
-                    )
+    def _begin(self, phase: Phase) -> None:
+        with self._clock.measure("agent"):
+            self._agent.begin_task(phase.visit)
+        self._envs.begin(phase.tasks)
+
+    def _train(self, phase: Phase) -> None:
+        """Take one step in every row."""
+        envs, rows = self._envs, phase.rows
+        before = envs.observations
+        with self._clock.measure("agent"):
+            actions = self._act(before, envs.tasks, explore=True)
+        with self._clock.measure("environment"):
+            observations, rewards, terminated, truncated = envs.step(actions)
+        self._step += rows
+        last = self._step == phase.stop
+        with self._clock.measure("agent"):
+            self._agent.observe(
+                Transitions(
+                    observations=before,
+                    actions=actions,
+                    rewards=rewards,
+                    next_observations=observations,
+                    terminated=terminated,
+                    truncated=truncated | last,
+                    tasks=envs.tasks,
                 )
-                self._clock.report(self._update())
-            self._step += 1
-            observation = following
-            if (terminated or truncated) and not self._env.visit_over:
-                with self._clock.measure("environment"):
-                    observation, _ = self._env.reset()
-            self._watch(self._step, visit, None)
-        return observation
+            )
+            self._clock.report(checks.metrics(self._agent, self._agent.update()))
+        finished = terminated | truncated
+        if finished.any() and not last:
+            with self._clock.measure("environment"):
+                envs.restart(finished)
+        self._show(phase, None)
 
-    def _evaluate(self, stream_position: int, visit: TaskInfo | None) -> None:
+    def _end(self, phase: Phase) -> None:
+        with self._clock.measure("agent"):
+            returned = self._agent.end_task(phase.visit)
+        tasks = len({task for phase in self._schedule for task in phase.tasks})
+        knowledge = checks.knowledge(self._agent, returned, tasks)
+        if knowledge is not None:
+            record = KnowledgeRecord(
+                step=self._step,
+                stream_position=phase.visit.position,
+                task=phase.visit.name,
+                components=len(np.unique(knowledge.components)),
+                purity=purity(knowledge.tasks, knowledge.components),
+            )
+            self._recorder.known(record, knowledge)
+
+    def _evaluate(self, phase: Phase | None) -> None:
+        """Judge the agent, and keep what there is to keep up to here."""
+
         def policy(observations: Floats, tasks: Ints) -> Actions:
             return self._act(observations, tasks, explore=False)
 
         with self._clock.measure("evaluation"):
-            records = self._evaluator(policy, self._step, stream_position)
+            records = self._evaluator(policy, self._step, phase)
         self._recorder.evaluated(records)
-        self._watch(self._step, visit, float(np.mean([record.success for record in records])))
+        if phase is not None:
+            self._recorder.trained(self._clock.record(self._step, phase.visit))
+        self._evaluations += 1
+        self._show(phase, float(np.mean([record.success for record in records])))
+        if self._step == self._schedule[-1].stop or self._checkpoint_is_due():
+            self._checkpoint()
+
+    def _show(self, phase: Phase | None, success: float | None) -> None:
+        try:
+            self._watch(self._step, None if phase is None else phase.visit, success)
+        except KeyboardInterrupt:
+            self._checkpoint()
+            raise
 
     def _act(self, observations: Floats, tasks: Ints, *, explore: bool) -> Actions:
-        """Return the agent's actions as the environment will execute them."""
         returned = self._agent.act(observations, tasks, explore=explore)
-        shape = (len(observations), 4)
-        try:
-            actions = np.asarray(returned, dtype=np.float32)
-        except (TypeError, ValueError, OverflowError) as error:
-            raise AgentError(
-                f"{type(self._agent).__name__}.act must return an array of shape {shape}: {error}"
-            ) from error
-        if actions.shape != shape or not np.all(np.abs(actions) <= 1.0):  # False for NaN as well
-            what = f"shape {actions.shape}" if actions.shape != shape else str(actions.tolist())
-            raise AgentError(
-                f"{type(self._agent).__name__}.act must return finite actions of shape {shape}"
-                f" in [-1, 1], got {what}"
-            )
-        return actions
+        return checks.actions(self._agent, returned, len(observations))
 
-    def _update(self) -> Metrics:
-        reported = self._agent.update()
-        try:
-            return {name: float(value) for name, value in reported.items()}
-        except (AttributeError, TypeError, ValueError) as error:
-            raise AgentError(
-                f"{type(self._agent).__name__}.update must return a mapping of names to numbers,"
-                f" {{}} for none, got {reported!r}"
-            ) from error
+    def _checkpoint_is_due(self) -> bool:
+        last = self._last_checkpoint
+        return last is None or time.monotonic() - last >= self._checkpoint_seconds
 
+    def _checkpoint(self) -> None:
+        if not checks.is_stateful(self._agent):
+            return
+        state = {
+            "step": self._step,
+            "evaluations": self._evaluations,
+            "agent": self._agent.state_dict(),
+            "environments": self._envs.state_dict(),
+            "clock": self._clock.state_dict(),
+        }
+        self._recorder.checkpoint(self._step, state)
+        self._last_checkpoint = time.monotonic()
 
-class _Clock:
-    """Where the time goes, and what updates report, between two progress records."""
-
-    def __init__(self) -> None:
-        self._began = time.perf_counter()
-        self._seconds: dict[str, float] = defaultdict(float)
-        self._reports: dict[str, list[float]] = defaultdict(list)
-        self._last_step = 0
-
-    @contextmanager
-    def measure(self, what: str) -> Iterator[None]:
-        """Add the time that the block takes to ``what``."""
-        began = time.perf_counter()
-        try:
-            yield
-        finally:
-            self._seconds[what] += time.perf_counter() - began
-
-    def report(self, metrics: Metrics) -> None:
-        """Take in what one update reported."""
-        for name, value in metrics.items():
-            self._reports[name].append(value)
-
-    def record(self, step: int, visit: TaskInfo) -> TrainingRecord:
-        """Return progress since the last record, and begin anew."""
-        seconds, reports = self._seconds, self._reports
-        training = seconds["environment"] + seconds["agent"]
-        record = TrainingRecord(
-            step=step,
-            stream_position=visit.position,
-            task=visit.name,
-            wall_clock=time.perf_counter() - self._began,
-            steps_per_second=(step - self._last_step) / training if training else 0.0,
-            environment_seconds=seconds["environment"],
-            update_seconds=seconds["agent"],
-            evaluation_seconds=seconds["evaluation"],
-            losses={name: float(np.mean(values)) for name, values in sorted(reports.items())},
-        )
-        self._seconds, self._reports = defaultdict(float), defaultdict(list)
-        self._last_step = step
-        return record
+    def load_state_dict(self, state: State) -> None:
+        """Go on from a checkpoint."""
+        assert checks.is_stateful(self._agent)
+        self._step, self._evaluations = state["step"], state["evaluations"]
+        self._agent.load_state_dict(state["agent"])
+        self._envs.load_state_dict(state["environments"])
+        self._clock.load_state_dict(state["clock"])
+        self._last_checkpoint = time.monotonic()

@@ -84,12 +84,12 @@ def _write_matrices(runs: Sequence[Measured], folder: Path) -> None:
     for run in runs:
         if run.performance is None:
             continue
-        tasks, seed = run.performance.tasks, run.run.manifest.seed
+        seed = run.run.manifest.seed
         repeated = identities[run.protocol, run.agent, seed] > 1
         extra = (run.folder,) if repeated else ()
         stem = safe_name("success-matrix", run.protocol, run.agent, f"seed{seed}", *extra)
         matrix = matrix_frame(run)
-        visits = [tables.visit(position, tasks) for position in range(-1, run.performance.trained)]
+        visits = [tables.visit(position, run.visits) for position in range(-1, run.performance.trained)]
         matrix = matrix.set_axis(visits, axis="columns")
         _write(folder / f"{stem}.csv", tables.csv(matrix.reset_index()))
         _write(folder / f"{stem}.md", tables.markdown(tables.matrix_table(matrix)))

@@ -34,7 +34,7 @@ def _unfinished(runs: Sequence[Measured]) -> Iterator[str]:
             continue
         verb = {"running": "was still running, or was killed,"}.get(manifest.status, manifest.status)
         error = f": {manifest.error}" if manifest.error else ""
-        yield f"{run.folder}: {verb} at step {run.steps:,} of {manifest.stream.total_steps:,}{error}"
+        yield f"{run.folder}: {verb} at step {run.steps:,} of {run.spans[-1].stop:,}{error}"
 
 
 def _variants(runs: Sequence[Measured], kind: Literal["protocol", "agent"]) -> Iterator[str]:

@@ -17,6 +17,7 @@ from matplotlib.patches import Rectangle
 from matplotlib.ticker import EngFormatter
 from seaborn.utils import relative_luminance
 
+from legion_bench.protocols.schedule import Span
 from legion_bench.reports.tables import visit
 
 Style = Mapping[str, Any]
@@ -34,15 +35,15 @@ def agent_styles(agents: Sequence[str]) -> dict[str, Style]:
     return {agent: {"color": colour, "linestyle": dashes} for agent, colour, dashes in looks}
 
 
-def success_matrix(matrix: pd.DataFrame, tasks: tuple[str, ...], title: str) -> Figure:
+def success_matrix(matrix: pd.DataFrame, visits: Sequence[str], title: str) -> Figure:
     """Draw a heat map of tasks (down) by the visit after which they were evaluated (across).
 
     Args:
         matrix: success rates, columns by stream position; -1 is before training.
-        tasks: the N task names in stream order.
+        visits: names of the tasks in stream order, or of what trains them all.
         title: what the matrix is of.
     """
-    positions, names = range(-1, len(tasks)), list(matrix.index)
+    positions, names = range(-1, len(visits)), list(matrix.index)
     values = matrix.reindex(columns=positions).to_numpy(dtype=float)
     longest = max(len(plain(name)) for name in names)
     size = (1.4 + 0.07 * longest + 0.52 * len(positions), 1.2 + 0.05 * longest + 0.42 * len(names))
@@ -61,12 +62,12 @@ def success_matrix(matrix: pd.DataFrame, tasks: tuple[str, ...], title: str) -> 
             fontsize=_SMALL,
             color="0.5" if undefined else "white" if relative_luminance(colours(value)) < 0.4 else "0.15",
         )
-        if column > 0 and tasks[column - 1] == names[row]:
+        if column > 0 and visits[column - 1] == names[row]:
             axes.add_patch(Rectangle((column + 0.04, row + 0.04), 0.92, 0.92, fill=False, ec="#de8f05", lw=2))
     axes.set_xticks(np.arange(len(positions)) + 0.5)
     axes.set_yticks(np.arange(len(names)) + 0.5)
-    visits = [plain(visit(position, tasks)) for position in positions]
-    axes.set_xticklabels(visits, rotation=40, ha="right", rotation_mode="anchor")
+    columns = [plain(visit(position, visits)) for position in positions]
+    axes.set_xticklabels(columns, rotation=40, ha="right", rotation_mode="anchor")
     axes.set_yticklabels([plain(name) for name in names])
     axes.invert_yaxis()
     axes.set_xlabel("evaluated after training on", fontsize=_NORMAL)
@@ -82,29 +83,28 @@ def success_matrix(matrix: pd.DataFrame, tasks: tuple[str, ...], title: str) -> 
 
 
 def average_performance(
-    bands: pd.DataFrame, tasks: tuple[str, ...], steps_per_task: int, styles: Mapping[str, Style], title: str
+    bands: pd.DataFrame, spans: Sequence[Span], styles: Mapping[str, Style], title: str
 ) -> Figure:
     """Draw average performance over training, one line and 95 % band per agent.
 
     Args:
         bands: rows with ``agent``, ``step``, ``mean``, ``low`` and ``high``.
-        tasks: the N task names in stream order.
-        steps_per_task: environment steps of each visit.
+        spans: what is trained, in order.
         styles: line style per agent; see :func:`agent_styles`.
         title: what the curves are of.
     """
-    names = [plain(task) for task in tasks]
+    names = [plain(span.name) for span in spans]
     longest = max(map(len, names))
     crowded = longest * len(names) > 85
     size = (min(11.0, 8 + 0.15 * len(names)), 3.6 + 0.04 * longest * crowded)
     figure = Figure(figsize=size, layout="constrained")
     axes = figure.subplots()
-    _shade(axes, range(1, len(tasks), 2), steps_per_task)
+    _shade(axes, spans[1::2])
     _lines(axes, bands, styles)
-    _frame(axes, len(tasks) * steps_per_task)
+    _frame(axes, spans[-1].stop)
     axes.set_xlabel("environment steps", fontsize=_NORMAL)
     axes.set_ylabel("average performance", fontsize=_NORMAL)
-    centres = (np.arange(len(tasks)) + 0.5) * steps_per_task
+    centres = [(span.start + span.stop) / 2 for span in spans]
     top = axes.secondary_xaxis("top")
     top.set_xticks(centres, names, fontsize=_SMALL, color="0.35")
     if crowded:
@@ -118,26 +118,25 @@ def average_performance(
 
 
 def task_success(
-    bands: pd.DataFrame, tasks: tuple[str, ...], steps_per_task: int, styles: Mapping[str, Style], title: str
+    bands: pd.DataFrame, spans: Sequence[Span], styles: Mapping[str, Style], title: str
 ) -> Figure:
     """Draw one small panel per distinct task, its own visits shaded.
 
     Args:
         bands: rows with ``agent``, ``task``, ``step``, ``mean``, ``low`` and ``high``.
-        tasks: the N task names in stream order.
-        steps_per_task: environment steps of each visit.
+        spans: what is trained, in order.
         styles: line style per agent; see :func:`agent_styles`.
         title: what the curves are of.
     """
-    names = list(dict.fromkeys(tasks))
+    names = list(dict.fromkeys(task for span in spans for task in span.tasks))
     columns = min(len(names), 3 if len(names) < 10 else 4)
     rows = -(-len(names) // columns)
     figure = Figure(figsize=(max(4.5, 2.8 * columns), 1 + 1.65 * rows), layout="constrained")
     panels = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False).ravel()
     for panel, name in zip(panels, names, strict=False):
-        _shade(panel, [position for position, task in enumerate(tasks) if task == name], steps_per_task)
+        _shade(panel, [span for span in spans if name in span.tasks])
         _lines(panel, bands[bands["task"] == name], styles)
-        _frame(panel, len(tasks) * steps_per_task)
+        _frame(panel, spans[-1].stop)
         panel.set_title(plain(name), fontsize=_NORMAL)
     for panel in panels[len(names) :]:
         panel.set_visible(False)
@@ -166,9 +165,9 @@ def plain(text: str, limit: int = 36) -> str:
     return short.replace("$", r"\$")
 
 
-def _shade(axes: Axes, positions: Sequence[int], steps_per_task: int) -> None:
-    for position in positions:
-        axes.axvspan(position * steps_per_task, (position + 1) * steps_per_task, color=_SHADE, lw=0, zorder=0)
+def _shade(axes: Axes, spans: Sequence[Span]) -> None:
+    for span in spans:
+        axes.axvspan(span.start, span.stop, color=_SHADE, lw=0, zorder=0)
 
 
 def _lines(axes: Axes, bands: pd.DataFrame, styles: Mapping[str, Style]) -> None:

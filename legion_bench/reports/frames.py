@@ -28,7 +28,7 @@ def runs_frame(runs: Sequence[Measured]) -> pd.DataFrame:
             "status": run.run.manifest.status,
             "complete": run.complete,
             "environment_steps": run.steps,
-            "budget": run.run.manifest.stream.total_steps,
+            "budget": run.spans[-1].stop,
             "wall_clock": run.run.training[-1].wall_clock if run.run.training else None,
             **{name: run.metrics[name].value for name in METRICS},
             "reasons": "; ".join(

@@ -10,6 +10,7 @@ import msgspec
 
 from legion_bench.errors import MetricError
 from legion_bench.metrics import METRICS, MetricValue, Performance, success_rates, values
+from legion_bench.protocols.schedule import Span, spans
 from legion_bench.results.store import Run
 from legion_bench.types import EvaluationRecord
 
@@ -25,6 +26,8 @@ class Measured:
     """The protocol card's name; numbered where cards of that name differ."""
     agent: str
     """The agent card's name; numbered where cards of that name differ."""
+    spans: tuple[Span, ...]
+    """What the protocol trains, in order."""
     performance: Performance | None
     """None where the log cannot be used; the warnings say why."""
     metrics: Mapping[str, MetricValue]
@@ -41,7 +44,12 @@ class Measured:
     @property
     def complete(self) -> bool:
         """Whether every task was trained and evaluated to its end."""
-        return self.performance is not None and self.performance.trained == len(self.performance.tasks)
+        return self.performance is not None and self.performance.complete
+
+    @property
+    def visits(self) -> tuple[str, ...]:
+        """Names of the visits of the stream, or of the one span that trains all tasks."""
+        return tuple(span.name for span in self.spans)
 
 
 def measure(run: Run) -> Measured:
@@ -53,9 +61,10 @@ def measure(run: Run) -> Measured:
         step = run.evaluations[-1].step
         warnings.append(f"{folder}: the last evaluation, at step {step}, is incomplete and is left out")
     stream = run.manifest.stream
+    trained = spans(run.manifest.protocol, stream)
     performance = None
     try:
-        performance = success_rates(evaluations, stream.tasks, stream.steps_per_task)
+        performance = success_rates(evaluations, stream.tasks, [span.stop for span in trained])
         metrics = values(performance)
     except MetricError as error:
         warnings.append(f"{folder}: {error}")
@@ -65,6 +74,7 @@ def measure(run: Run) -> Measured:
         folder=folder,
         protocol=run.manifest.protocol.name,
         agent=run.manifest.agent.name,
+        spans=trained,
         performance=performance,
         metrics=metrics,
         warnings=tuple(warnings),

@@ -38,12 +38,12 @@ def pictures(runs: Sequence[Measured], styles: Mapping[str, Style]) -> Iterator[
 
 
 def _average_performance(runs: Sequence[Measured], styles: Mapping[str, Style]) -> Picture:
-    protocol, stream = runs[0].protocol, runs[0].run.manifest.stream
+    protocol = runs[0].protocol
     bands = bands_frame(averages_frame(runs), ["agent"])
     title = f"{protocol}: average performance"
     return Picture(
         words=("average-performance", protocol),
-        figure=figures.average_performance(bands, stream.tasks, stream.steps_per_task, styles, title),
+        figure=figures.average_performance(bands, runs[0].spans, styles, title),
         caption="Average performance P(t) over training: the mean success rate of the frozen policy on all"
         f" tasks of the stream. Names above the plot say which task is being trained. {_lines(runs)}",
         alt=f"Average performance over environment steps on {protocol}",
@@ -51,22 +51,22 @@ def _average_performance(runs: Sequence[Measured], styles: Mapping[str, Style]) 
 
 
 def _task_success(runs: Sequence[Measured], styles: Mapping[str, Style]) -> Picture:
-    protocol, stream = runs[0].protocol, runs[0].run.manifest.stream
+    protocol = runs[0].protocol
     bands = bands_frame(curves_frame(runs), ["agent", "task"])
     title = f"{protocol}: success per task"
     return Picture(
         words=("task-success", protocol),
-        figure=figures.task_success(bands, stream.tasks, stream.steps_per_task, styles, title),
+        figure=figures.task_success(bands, runs[0].spans, styles, title),
         caption=f"Success rate on each task over training; the task's own training is shaded. {_lines(runs)}",
         alt=f"Success rate per task over environment steps on {protocol}",
     )
 
 
 def _success_matrix(runs: Sequence[Measured]) -> Picture:
-    protocol, agent, tasks = runs[0].protocol, runs[0].agent, runs[0].run.manifest.stream.tasks
+    protocol, agent, visits = runs[0].protocol, runs[0].agent, runs[0].visits
     return Picture(
         words=("success-matrix", protocol, agent),
-        figure=figures.success_matrix(mean_matrix(runs), tasks, f"{agent} on {protocol}"),
+        figure=figures.success_matrix(mean_matrix(runs), visits, f"{agent} on {protocol}"),
         caption=f"Success matrix of {agent}: success rate on a task (row) at the last evaluation of each"
         f" visit (column), mean over seeds ({_seeds(runs)}). Framed: the task just trained, R[i, i]."
         f" Forgetting is what is lost from there to the last column. {_setting(runs[0])}",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
@@ -50,9 +50,9 @@ def matrix_table(matrix: pd.DataFrame) -> pd.DataFrame:
     return matrix.map(number).reset_index(names="evaluated on")
 
 
-def visit(position: int, tasks: tuple[str, ...]) -> str:
+def visit(position: int, names: Sequence[str]) -> str:
     """Return what a column of the success matrix is called: “before”, “1 reach”, …."""
-    return "before" if position < 0 else f"{position + 1} {tasks[position]}"
+    return "before" if position < 0 else f"{position + 1} {names[position]}"
 
 
 def estimate(row: Mapping[str, float] | pd.Series, metric: str) -> str:

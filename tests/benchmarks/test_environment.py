@@ -6,8 +6,9 @@ Each ratio compares with stock Meta-World on Sawyer, in this process, on this ma
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from itertools import cycle
+from itertools import cycle, islice
 from typing import Any
 
 import gymnasium
@@ -18,7 +19,7 @@ from metaworld.env_dict import ALL_V3_ENVIRONMENTS
 
 from legion_bench.cards import load_stream
 from legion_bench.envs.manipulation import ManipulationEnv
-from legion_bench.envs.metaworld import STATE
+from legion_bench.envs.metaworld import Scene, carried_by
 from legion_bench.envs.vector import VectorManipulationEnv
 from legion_bench.protocols.evaluate import Evaluator
 
@@ -110,34 +111,33 @@ def with_bare_physics(task: str, slots: int, forward: bool) -> tuple[Run, Run]:
         forward: whether each step ends with the forward pass that exactness needs.
     """
     envs = vector(task, slots)
-    run = stepping(envs, slots)
-    engine = envs._workloads[0][0].engine
+    envs.reset(seed=0)
+    engine, _ = envs._engines[0]
+    ours_carried, starts = engine._board.carried, engine._board.carried.copy()
+    chosen = list(islice(actions(slots), STEPS))
+    played = []
+    for action in chosen:
+        envs.step(action)
+        played.append((engine._hands.copy(), engine._efforts.copy()))
     model = engine.scene.model
     datas = [mujoco.MjData(model) for _ in range(slots)]
+    carried = [carried_by(data) for data in datas]
     views = [(data, data.mocap_pos[0], data.ctrl) for data in datas]
-    targets, efforts = [], []
-    chosen = actions(slots)
-    envs.reset(seed=0)
-    for _ in range(STEPS):
-        action = next(chosen)
-        envs.step(action)
-        targets.append(engine._targets.copy())
-        efforts.append(np.stack([action[:, 3], -action[:, 3]], axis=1))
 
     def bare() -> None:
-        for start, data in zip(engine._starts, datas, strict=True):
-            assert start is not None
-            mujoco.mj_setState(model, data, start.state, STATE)
-        for target, effort in zip(targets, efforts, strict=True):
+        for start, window in zip(starts, carried, strict=True):
+            window[:] = start
+        for hands, efforts in played:
             for slot, (data, mocap, ctrl) in enumerate(views):
-                mocap[:], ctrl[:] = target[slot], effort[slot]
+                mocap[:], ctrl[:] = hands[slot], efforts[slot]
                 mujoco.mj_step(model, data, 5)
                 if forward:
                     mujoco.mj_forward(model, data)
 
     def ours() -> None:
-        envs.reset(seed=0)
-        run()
+        ours_carried[:] = starts
+        for action in chosen:
+            envs.step(action)
 
     return ours, bare
 
@@ -152,6 +152,27 @@ def test_sixteen_slots_against_gymnasiums_processes(compare: Compare) -> None:
 def test_two_threads_against_one(compare: Compare, slots: int) -> None:
     two, one = (stepping(vector(TASK, slots, threads), slots) for threads in (2, 1))
     compare(two, one, ours_steps=STEPS * slots, peer_steps=STEPS * slots)
+
+
+def test_the_most_that_two_threads_allow(compare: Compare) -> None:
+    """MuJoCo alone, a model and an ``MjData`` each: what the machine's cores give at this moment."""
+    scenes = [Scene(f"{TASK}-v3", "kuka") for _ in range(2)]
+    for scene in scenes:
+        scene.start(0)
+
+    def play(scene: Scene, turns: int) -> None:
+        for _ in range(turns):
+            mujoco.mj_step(scene.model, scene.data, 5)
+            mujoco.mj_forward(scene.model, scene.data)
+
+    turns = 64 * STEPS
+    with ThreadPoolExecutor(2) as pool:
+        compare(
+            lambda: list(pool.map(play, scenes, [turns // 2] * 2)),
+            lambda: play(scenes[0], turns),
+            ours_steps=turns,
+            peer_steps=turns,
+        )
 
 
 def test_reset_to_a_known_placement(compare: Compare) -> None:

@@ -1,16 +1,32 @@
-"""The SB3 adapter against bare SB3: pytest tests/benchmarks --benchmark-only."""
+"""LEGION's update against SB3's and the processor's limits, and the SB3 adapter against bare SB3.
+
+``tox run -e bench``; one thread, as in a run.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+import torch
 
 from legion_bench import agents
+from legion_bench.agents.legion.config import parse
+from legion_bench.agents.legion.learner import Learner
 from legion_bench.agents.sb3 import Sb3Agent
 from tests.conftest import MakeSetup
 from tests.helpers import random_transitions
+
+Compare = Callable[..., float]
+Run = Callable[[], Any]
+MakeSac = Callable[..., Run]
+PUBLISHED: dict[str, Any] = {}
+SMALL = agents.resolve("legion-small").parameters
+# Of one update at published sizes, by counting: what has to be multiplied, at the least.
+GFLOP = 5.3
+SEEDS = 5
+OBSERVATIONS, TASKS = 12, 10
 
 GROUP = pytest.mark.benchmark(group="one SAC update, sac-finetune card")
 
@@ -48,3 +64,88 @@ def test_update(benchmark: Any, agent: Sb3Agent, learner: Callable[[Sb3Agent], A
 def test_act(benchmark: Any, agent: Sb3Agent) -> None:
     batch = random_transitions(0)
     benchmark(lambda: agent.act(batch.observations, batch.tasks, explore=True))
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture
+def make_sac(make_setup: MakeSetup) -> MakeSac:
+    """Return a function that makes SB3's SAC, and returns its training step."""
+
+    def make(width: int, depth: int, batch_size: int) -> Run:
+        options = {"batch_size": batch_size, "policy_kwargs": {"net_arch": [width] * depth}}
+        sac = Sb3Agent(make_setup(), algorithm="SAC", options={**options, "buffer_size": 1_000})
+        for step in range(1_000):
+            sac.observe(random_transitions(step))
+        return bare(sac)
+
+    return make
+
+
+def legion(parameters: dict[str, Any], seeds: int = 1) -> Learner:
+    """Return a learner with something to remember."""
+    config = parse({**parameters, "buffer_size": 1_000})
+    made = Learner(config, OBSERVATIONS, torch.eye(TASKS, 384), range(seeds))
+    for seed in range(seeds):
+        made.replay.add(seed, random_transitions(seed, 1_000))
+    return made
+
+
+def repeated(run: Run, times: int) -> Run:
+    def runs() -> None:
+        for _ in range(times):
+            run()
+
+    return runs
+
+
+def test_legions_update_against_sacs(compare: Compare, make_sac: MakeSac) -> None:
+    compare(legion(PUBLISHED).update, make_sac(300, 4, 512), rounds=25)
+
+
+def test_small_legions_update_against_small_sacs(compare: Compare, make_sac: MakeSac) -> None:
+    ours = repeated(legion(SMALL).update, SMALL["encoder_every"])
+    compare(ours, make_sac(64, 2, 128), ours_steps=SMALL["encoder_every"], rounds=25)
+
+
+def test_share_of_the_processors_speed(compare: Compare) -> None:
+    """Per GFLOP, against nothing but matrix products."""
+    left, right, products = torch.randn(512, 300), torch.randn(300, 300), 50
+    compare(
+        legion(PUBLISHED).update,
+        repeated(lambda: left @ right, products),
+        ours_steps=GFLOP,
+        peer_steps=products * 2 * left.numel() * right.shape[1] / 1e9,
+        rounds=25,
+    )
+
+
+@pytest.mark.parametrize("parameters", [PUBLISHED, SMALL], ids=["published", "small"])
+def test_stacked_seeds_against_separate_ones(compare: Compare, parameters: dict[str, Any]) -> None:
+    stacked, apart = legion(parameters, SEEDS), [legion(parameters) for _ in range(SEEDS)]
+
+    def turns() -> None:
+        for learner in apart:
+            learner.update()
+
+    compare(stacked.update, turns, ours_steps=SEEDS, peer_steps=SEEDS, rounds=15)
+
+
+@pytest.mark.parametrize("count", [1, 100])
+def test_acting_against_sacs(compare: Compare, make_setup: MakeSetup, count: int) -> None:
+    options = {"policy_kwargs": {"net_arch": [300] * 4}, "buffer_size": 1}
+    sac, ours = Sb3Agent(make_setup(), algorithm="SAC", options=options)._model, legion(PUBLISHED)
+    given, tasks = random_transitions(0, count).observations.astype("float32"), torch.zeros(count).long()
+    compare(
+        repeated(lambda: ours.act(0, torch.from_numpy(given), tasks, explore=False), 20),
+        repeated(lambda: sac.predict(given, deterministic=True), 20),
+        ours_steps=20,
+        peer_steps=20,
+        rounds=15,
+    )

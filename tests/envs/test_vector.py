@@ -227,8 +227,7 @@ def test_unstable_physics_in_one_slot_leaves_the_others_alone(task: str) -> None
     for number, action in enumerate(actions(40, 4)):
         if number == 10:
             engine, place = sick._places[2]
-            engine._unseat()
-            engine._kept[place][1][:] = 1e30
+            engine._board.carried[place] = 1e30
         result, expected = sick.step(action), healthy.step(action)
         if number == 10:
             assert result[4]["physics_error"].tolist() == [False, False, True, False]
@@ -290,21 +289,19 @@ def test_an_interrupted_step_leaves_no_thread_behind(call: str, monkeypatch: pyt
     np.testing.assert_array_equal(envs.reset(seed=0)[0], start)
 
 
-def test_an_error_in_one_thread_waits_for_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
-    envs = VectorManipulationEnv(("reach", "push"), threads=2)
+@pytest.mark.parametrize("broken", [0, 1], ids=["the caller's", "another"])
+def test_an_error_in_one_thread_waits_for_the_others(broken: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    envs = VectorManipulationEnv("reach", 2, threads=2)
     envs.reset(seed=0)
-    slow, broken = (workload[0].engine for workload in envs._workloads)
+    simulators = envs._engines[0][0].simulators
     done = threading.Event()
-    real = slow.step
 
-    def slowly(*arguments: Any) -> Any:
+    def slowly(slots: Any) -> None:
         time.sleep(0.2)
-        outcome = real(*arguments)
         done.set()
-        return outcome
 
-    monkeypatch.setattr(slow, "step", slowly)
-    monkeypatch.setattr(broken, "step", lambda *_: 1 / 0)
+    monkeypatch.setattr(simulators[1 - broken], "play", slowly)
+    monkeypatch.setattr(simulators[broken], "play", lambda _: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         envs.step(np.zeros((2, 4)))
     assert done.is_set()
@@ -328,7 +325,7 @@ def test_meta_worlds_own_code_writes_to_its_own_slot_alone(monkeypatch: pytest.M
     """Two slots share a start; what the judging of one changes must not show in the other."""
     envs = VectorManipulationEnv("soccer", 2)
     envs.reset(seed=[3, 3])
-    engine = envs._workloads[0][0].engine
+    engine, _ = envs._engines[0]
     seen = []
 
     def judge(observation: Any, action: Any, version: str) -> tuple[float, bool]:

@@ -199,15 +199,15 @@ def test_success_ends_a_slots_episode_if_asked(
 ) -> None:
     env = make(make_stream("reach", "push", steps_per_task=100, terminate_on_success=True))
     env.reset(seed=0)
-    engine = env._env()._workloads[0][0].engine
-    honest = engine.step
+    engine, _ = env._env()._engines[0]
+    honest = engine.judge
 
-    def lucky(*arguments: Any) -> Any:
-        outcome = honest(*arguments)
+    def lucky() -> Any:
+        outcome = honest()
         outcome.successes[1] = True
         return outcome
 
-    monkeypatch.setattr(engine, "step", lucky)
+    monkeypatch.setattr(engine, "judge", lucky)
     _, _, terminations, truncations, infos = env.step(ZERO)
     assert terminations.tolist() == [False, True, False]
     assert not truncations.any()

@@ -12,6 +12,11 @@ DELTA = 100
 """Environment steps per visit."""
 
 
+def ends(tasks: Sequence[str]) -> tuple[int, ...]:
+    """Return the steps at which the visits of :func:`log` end."""
+    return tuple(DELTA * number for number in range(1, len(tasks) + 1))
+
+
 def log(
     visits: Sequence[Floats], tasks: Sequence[str], episodes: int = 10, before: Floats | None = None
 ) -> list[EvaluationRecord]:

@@ -20,7 +20,7 @@ from legion_bench.metrics.continual import (
 )
 from legion_bench.types import Floats
 
-from .logs import DELTA, log
+from .logs import ends, log
 
 # Diagonal (.9, .8, .7), final row (.1, .5, .7), then the row before training.
 GOLDEN = np.array([[0.9, 0.0, 0.1], [0.4, 0.8, 0.2], [0.1, 0.5, 0.7], [0.0, 0.3, 0.0]])
@@ -62,7 +62,7 @@ def test_end_of_interval_averages_the_last_evaluations_of_each_visit() -> None:
         np.array([[0.8, 0.2, 0.0], [0.6, 0.4, 0.0], [0.2, 0.8, 0.0]]),
         np.array([[0.1, 0.6, 0.1], [0.0, 0.6, 0.5], [0.2, 0.4, 0.9]]),
     ]
-    run = success_rates(log(visits, TASKS, before=np.array([0.0, 0.2, 0.4])), TASKS, DELTA)
+    run = success_rates(log(visits, TASKS, before=np.array([0.0, 0.2, 0.4])), TASKS, ends(TASKS))
     one, two = end_of_interval(run, window=1), end_of_interval(run, window=2)
     np.testing.assert_allclose(one[:3], [[0.9, 0.3, 0], [0.2, 0.8, 0], [0.2, 0.4, 0.9]])
     np.testing.assert_allclose(two[:3], [[0.7, 0.2, 0], [0.4, 0.6, 0], [0.1, 0.5, 0.7]])
@@ -78,7 +78,7 @@ def test_end_of_interval_averages_the_last_evaluations_of_each_visit() -> None:
 def test_an_unfinished_run_has_no_matrix(last_step: int, where: str) -> None:
     records = [r for r in log([np.zeros((2, 3))] * 3, TASKS) if r.step <= last_step]
     with pytest.raises(Undefined, match=f"ended at step {last_step}, before the end of {where}"):
-        end_of_interval(success_rates(records, TASKS, DELTA), window=1)
+        end_of_interval(success_rates(records, TASKS, ends(TASKS)), window=1)
 
 
 def matrices(least_tasks: int = 2) -> st.SearchStrategy[Floats]:

@@ -14,7 +14,7 @@ from legion_bench.errors import MetricError
 from legion_bench.metrics import success_rates
 from legion_bench.types import EvaluationRecord
 
-from .logs import DELTA, evaluation, log
+from .logs import ends, evaluation, log
 
 TASKS = ("reach", "push")
 Log = list[EvaluationRecord]
@@ -27,7 +27,7 @@ def good_log() -> Log:
 
 
 def test_rates_are_placed_by_evaluation_and_position() -> None:
-    run = success_rates(good_log(), TASKS, DELTA)
+    run = success_rates(good_log(), TASKS, ends(TASKS))
     assert run.steps.tolist() == [0, 50, 100, 150, 200]
     assert run.stream_position.tolist() == [-1, 0, 0, 1, 1]
     expected = np.array([[0, 0], [0.1, 0], [0.9, 0.2], [0.5, 0.4], [0.3, 0.8]])
@@ -40,14 +40,14 @@ def test_rates_are_placed_by_evaluation_and_position() -> None:
 def test_a_repeated_task_fills_all_its_positions() -> None:
     tasks = ("reach", "push", "reach")
     rates = [np.array([[0.5, 0.1, 0.5]]), np.array([[0.4, 0.9, 0.4]]), np.array([[0.7, 0.3, 0.7]])]
-    run = success_rates(log(rates, tasks), tasks, DELTA)
+    run = success_rates(log(rates, tasks), tasks, ends(tasks))
     np.testing.assert_allclose(run.success[1:], np.concatenate(rates))
 
 
 @pytest.mark.parametrize(("kept", "trained"), [(1, 0), (2, 0), (3, 1), (4, 1), (5, 2)])
 def test_trained_counts_only_visits_that_reached_their_end(kept: int, trained: int) -> None:
     records = [record for record in good_log() if record.step in (0, 50, 100, 150, 200)[:kept]]
-    assert success_rates(records, TASKS, DELTA).trained == trained
+    assert success_rates(records, TASKS, ends(TASKS)).trained == trained
 
 
 def without(step: int, task: str | None = None, episode: int | None = None) -> Callable[[Log], Log]:
@@ -92,7 +92,7 @@ def late(position: int) -> Log:
 )
 def test_a_wrong_log_is_an_error_that_says_where(spoil: Callable[[Log], Log], message: str) -> None:
     with pytest.raises(MetricError, match=message):
-        success_rates(spoil(good_log()), TASKS, DELTA)
+        success_rates(spoil(good_log()), TASKS, ends(TASKS))
 
 
 @settings(max_examples=30, deadline=None)
@@ -104,7 +104,7 @@ def test_equals_a_count_of_episodes(data: st.DataObject) -> None:
     rng = np.random.default_rng(seed)
     visits = [rng.integers(0, episodes + 1, size=(2, len(tasks))) / episodes for _ in tasks]
     records = log(visits, tasks, episodes)
-    run = success_rates(records, tasks, DELTA)
+    run = success_rates(records, tasks, ends(tasks))
     for k, step in enumerate(run.steps):
         for i, task in enumerate(tasks):
             cell = [r.success for r in records if r.step == step and r.task == task]
@@ -115,5 +115,5 @@ def test_the_order_of_episodes_within_an_evaluation_does_not_matter() -> None:
     records = good_log()
     shuffled = [record for at in range(0, len(records), 20) for record in reversed(records[at : at + 20])]
     assert shuffled != records
-    expected = success_rates(records, TASKS, DELTA).success
-    np.testing.assert_array_equal(success_rates(shuffled, TASKS, DELTA).success, expected)
+    expected = success_rates(records, TASKS, ends(TASKS)).success
+    np.testing.assert_array_equal(success_rates(shuffled, TASKS, ends(TASKS)).success, expected)

@@ -5,17 +5,20 @@ from __future__ import annotations
 from contextlib import closing
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 
-from legion_bench.cards import StreamCard
+from legion_bench.cards import ProtocolCard, StreamCard
 from legion_bench.envs.manipulation import ManipulationEnv
 from legion_bench.envs.stream import StreamEnv, task_seed
 from legion_bench.protocols.evaluate import Evaluator
+from legion_bench.protocols.schedule import phases
 from legion_bench.types import EvaluationRecord
 from tests.conftest import MakeStream
 
 SEED = 3
+PROTOCOL = ProtocolCard(name="p", title="T", stream="s", evaluate_every=9, evaluation_episodes=1)
 
 
 def still(observations: Any, tasks: Any) -> Any:
@@ -37,7 +40,7 @@ class Seen:
 
 def evaluate(stream: StreamCard, policy: Any = still, times: int = 1) -> list[list[EvaluationRecord]]:
     with closing(Evaluator(stream, 2, SEED)) as evaluator:
-        return [evaluator(policy, 0, -1) for _ in range(times)]
+        return [evaluator(policy, 0, None) for _ in range(times)]
 
 
 def starts(stream: StreamCard, times: int = 1) -> list[Any]:
@@ -74,10 +77,19 @@ def test_all_tasks_are_asked_for_at_once_under_their_identity(make_stream: MakeS
 def test_presentations_count_the_visits_begun(
     make_stream: MakeStream, position: int, presentations: list[int]
 ) -> None:
-    with closing(Evaluator(make_stream("push", "reach", "push", "push", horizon=1), 1, SEED)) as evaluator:
-        records = evaluator(still, 10, position)
+    stream = make_stream("push", "reach", "push", "push", horizon=1)
+    phase = None if position < 0 else phases(PROTOCOL, stream)[position]
+    with closing(Evaluator(stream, 1, SEED)) as evaluator:
+        records = evaluator(still, 10, phase)
     assert [record.presentation for record in records] == presentations
     assert {(record.step, record.stream_position) for record in records} == {(10, position)}
+
+
+def test_all_tasks_are_presented_once_where_they_are_trained_together(make_stream: MakeStream) -> None:
+    stream = make_stream("push", "reach", "push", horizon=1)
+    (phase,) = phases(msgspec.structs.replace(PROTOCOL, regime="multi-task"), stream)
+    with closing(Evaluator(stream, 1, SEED)) as evaluator:
+        assert [record.presentation for record in evaluator(still, 10, phase)] == [1, 1]
 
 
 def test_a_fixed_placement_is_the_one_trained_on(make_stream: MakeStream) -> None:
@@ -144,8 +156,8 @@ def test_success_at_any_step_counts(make_stream: MakeStream) -> None:
     assert max(successes) == 1
     assert successes[-1] == 0, "or the test would mean nothing"
     with closing(Evaluator(stream, 1, SEED)) as evaluator:
-        assert [record.success for record in evaluator(ThereAndAway(), 0, -1)] == [1]
-        assert [record.success for record in evaluator(still, 0, -1)] == [0]
+        assert [record.success for record in evaluator(ThereAndAway(), 0, None)] == [1]
+        assert [record.success for record in evaluator(still, 0, None)] == [0]
 
 
 def test_legions_reward_is_judged_unscaled(make_stream: MakeStream) -> None:
@@ -158,5 +170,5 @@ def test_success_never_cuts_an_evaluation_episode_short(make_stream: MakeStream)
     with closing(
         Evaluator(make_stream("reach", horizon=60, terminate_on_success=True), 1, SEED)
     ) as evaluator:
-        (record,) = evaluator(ThereAndAway(), 0, -1)
+        (record,) = evaluator(ThereAndAway(), 0, None)
     assert (record.success, record.length) == (1, 60)

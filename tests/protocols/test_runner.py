@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+import copy
 import itertools
 from collections.abc import Iterable
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 
 from legion_bench.cards import ProtocolCard, StreamCard
-from legion_bench.envs.stream import StreamEnv
+from legion_bench.envs.manipulation import ManipulationEnv
+from legion_bench.envs.stream import StreamEnv, task_seed
 from legion_bench.errors import AgentError
 from legion_bench.protocols.runner import train
 from legion_bench.seeding import derive
-from legion_bench.types import EvaluationRecord, TrainingRecord, Transitions
+from legion_bench.types import (
+    EvaluationRecord,
+    Knowledge,
+    KnowledgeRecord,
+    TrainingRecord,
+    Transitions,
+)
 from tests.conftest import MakeStream
 
 PROTOCOL = ProtocolCard(name="p", title="T", stream="s", evaluate_every=4, evaluation_episodes=2)
@@ -58,12 +67,20 @@ class Kept:
     def __init__(self) -> None:
         self.evaluations: list[list[EvaluationRecord]] = []
         self.training: list[TrainingRecord] = []
+        self.knowledge: list[tuple[KnowledgeRecord, Knowledge]] = []
+        self.checkpoints: list[tuple[int, dict[str, Any]]] = []
 
     def evaluated(self, records: Iterable[EvaluationRecord]) -> None:
         self.evaluations.append(list(records))
 
     def trained(self, record: TrainingRecord) -> None:
         self.training.append(record)
+
+    def known(self, record: KnowledgeRecord, knowledge: Knowledge) -> None:
+        self.knowledge.append((record, knowledge))
+
+    def checkpoint(self, step: int, state: dict[str, Any]) -> None:
+        self.checkpoints.append((step, copy.deepcopy(state)))
 
 
 @pytest.fixture
@@ -253,3 +270,119 @@ def test_ragged_actions_are_refused(stream: StreamCard) -> None:
     agent = Wrong(lambda count: [[0.0], [0.0, 0.0]], True)
     with pytest.raises(AgentError, match=r"must return an array of shape \(1, 4\)"):
         train(PROTOCOL, stream, agent, 0, Kept())
+
+
+@pytest.fixture
+def both(stream: StreamCard) -> tuple[Diary, Kept]:
+    """Two tasks at once, two slots each, seven steps per task."""
+    agent, kept = Diary(), Kept()
+    train(msgspec.structs.replace(PROTOCOL, regime="multi-task", slots=2), stream, agent, 5, kept)
+    return agent, kept
+
+
+def test_tasks_trained_at_once_are_rows_by_task_then_slot(both: tuple[Diary, Kept]) -> None:
+    agent, kept = both
+    assert [batch.tasks.tolist() for batch in agent.transitions] == [[0, 0, 1, 1]] * 4
+    assert {batch.actions.shape for batch in agent.transitions} == {(4, 4)}
+    assert {batch.observations.shape for batch in agent.transitions} == {(4, 12)}
+    assert [note for note in agent.notes if note.startswith(("begin", "end"))] == ["begin reach", "end reach"]
+    assert [(records[0].step, records[0].stream_position) for records in kept.evaluations] == [
+        (0, -1),
+        (4, 0),
+        (8, 0),
+        (12, 0),
+        (16, 0),
+    ]
+    assert {record.presentation for records in kept.evaluations[1:] for record in records} == {1}
+    assert [record.step for record in kept.training] == [4, 8, 12, 16]
+
+
+def test_a_slot_does_what_its_task_does_alone(both: tuple[Diary, Kept], stream: StreamCard) -> None:
+    agent, _ = both
+    names = ["reach", "reach", "drawer-close", "drawer-close"]
+    for row, name in enumerate(names):
+        env = ManipulationEnv(name, horizon=stream.horizon)
+        observation, _ = env.reset(seed=task_seed(derive(5, "stream"), name) + row % 2)
+        for number, batch in enumerate(agent.transitions, start=1):
+            np.testing.assert_array_equal(batch.observations[row], observation)
+            following, reward, _, truncated, _ = env.step(batch.actions[row])
+            np.testing.assert_array_equal(batch.next_observations[row], following)
+            assert batch.rewards[row] == reward
+            assert batch.truncated[row] == (truncated or number == 4)
+            observation = env.reset()[0] if truncated else following
+
+
+def test_an_expanding_visit_trains_what_came_before_as_well(stream: StreamCard) -> None:
+    agent, kept = Diary(), Kept()
+    train(msgspec.structs.replace(PROTOCOL, regime="expanding"), stream, agent, 5, kept)
+    assert [batch.tasks.tolist() for batch in agent.transitions] == [[0]] * 7 + [[0, 1]] * 7
+    assert [note for note in agent.notes if note.startswith(("begin", "end"))] == [
+        "begin reach",
+        "end reach",
+        "begin drawer-close",
+        "end drawer-close",
+    ]
+    assert [records[0].step for records in kept.evaluations] == [0, 4, 7, 9, 13, 17, 21]
+    assert [records[0].stream_position for records in kept.evaluations] == [-1, 0, 0, 1, 1, 1, 1]
+    assert agent.transitions[6].truncated.all()
+    assert agent.transitions[-1].truncated.all()
+
+
+class Knowing(Diary):
+    """Hands over what it is told to."""
+
+    def __init__(self, **changes: Any) -> None:
+        super().__init__()
+        self.changes = changes
+
+    def end_task(self, task: Any) -> Any:
+        arrays = {
+            "latents": np.zeros((5, 2)),
+            "tasks": np.array([0, 0, 0, 1, 1]),
+            "components": np.array([0, 0, 2, 2, 2]),
+            "means": np.zeros((3, 2)),
+            "variances": np.ones((3, 2)),
+            "weights": np.full(3, 0.3),
+        }
+        return Knowledge(**{**arrays, **self.changes})
+
+
+def test_knowledge_is_kept_at_each_visits_end(stream: StreamCard) -> None:
+    kept = Kept()
+    train(PROTOCOL, stream, Knowing(), 5, kept)
+    assert [(record.step, record.stream_position, record.task) for record, _ in kept.knowledge] == [
+        (7, 0, "reach"),
+        (14, 1, "drawer-close"),
+    ]
+    for record, knowledge in kept.knowledge:
+        assert (record.components, record.purity) == (2, 0.8)
+        assert knowledge.latents.dtype == np.float32
+        assert knowledge.tasks.dtype == knowledge.components.dtype == np.int64
+
+
+@pytest.mark.parametrize(
+    ("changes", "complaint"),
+    [
+        ({"latents": np.zeros(5)}, r"latents must have shape \(≥ 1, ≥ 1\), got \(5,\)"),
+        ({"latents": np.zeros((0, 2))}, r"latents must have shape"),
+        ({"tasks": np.zeros(4, int)}, r"tasks must have shape \(5\), got \(4,\)"),
+        ({"tasks": np.full(5, 2)}, r"tasks must be in \[0, 2\), got 2 to 2"),
+        ({"components": np.full(5, 3)}, r"components must be in \[0, 3\)"),
+        ({"components": np.full(5, 0.5)}, "components must hold whole numbers"),
+        ({"variances": np.ones((2, 2))}, r"variances must have shape \(3, 2\)"),
+        ({"weights": np.full(3, np.nan)}, "weights must hold finite numbers"),
+        ({"means": "three"}, "means must be an array of numbers"),
+    ],
+)
+def test_knowledge_that_does_not_fit_is_refused(stream: StreamCard, changes: Any, complaint: str) -> None:
+    with pytest.raises(AgentError, match=rf"Knowing\.end_task: {complaint}"):
+        train(PROTOCOL, stream, Knowing(**changes), 5, Kept())
+
+
+def test_what_is_not_knowledge_is_refused(stream: StreamCard) -> None:
+    class Chatty(Diary):
+        def end_task(self, task: Any) -> Any:
+            return {"latents": 3}
+
+    with pytest.raises(AgentError, match=r"Chatty\.end_task must return Knowledge or None, got dict"):
+        train(PROTOCOL, stream, Chatty(), 5, Kept())

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from legion_bench.cards import ProtocolCard, StreamCard
-from legion_bench.protocols.schedule import Phase, phases
+from legion_bench.protocols.schedule import Phase, Span, phases, spans
 
 TASKS = ("reach", "push", "reach")
 
 
-def schedule(steps: int, every: int, visits: int = 2) -> tuple[Phase, ...]:
+def schedule(steps: int, every: int, visits: int = 2, **fields: Any) -> tuple[Phase, ...]:
     stream = StreamCard(name="s", title="T", robot="kuka", tasks=TASKS[:visits], steps_per_task=steps)
-    protocol = ProtocolCard(name="p", title="T", stream="s", evaluate_every=every, evaluation_episodes=1)
+    protocol = ProtocolCard(
+        name="p", title="T", stream="s", evaluate_every=every, evaluation_episodes=1, **fields
+    )
     return phases(protocol, stream)
 
 
@@ -45,16 +49,61 @@ def test_phases_carry_the_streams_visits() -> None:
     ]
 
 
-@given(steps=st.integers(1, 500), every=st.integers(1, 700), visits=st.integers(1, 3))
+def test_expanding_trains_each_visit_together_with_what_came_before() -> None:
+    found = schedule(10, 100, visits=3, regime="expanding")
+    assert [phase.visit.position for phase in found] == [0, 1, 2]
+    assert [phase.name for phase in found] == list(TASKS)
+    assert [phase.tasks for phase in found] == [("reach",), ("reach", "push"), ("reach", "push")]
+    assert [phase.begun for phase in found] == [TASKS[:1], TASKS[:2], TASKS]
+    assert [(phase.start, phase.stop) for phase in found] == [(0, 10), (10, 30), (30, 50)]
+
+
+def test_multi_task_is_one_phase_of_all_distinct_tasks() -> None:
+    (phase,) = schedule(10, 5, visits=3, regime="multi-task")
+    assert (phase.visit.position, phase.name) == (0, "all tasks")
+    assert phase.tasks == phase.begun == ("reach", "push")
+    assert (phase.start, phase.stop, phase.evaluate_at) == (0, 20, (6, 10, 16, 20))
+
+
+@pytest.mark.parametrize(
+    ("steps", "slots", "every", "stops", "expected"),
+    [
+        (10, 2, 5, (10, 20), [(6, 10), (16, 20)]),
+        (10, 4, 6, (12, 24), [(8, 12), (20, 24)]),
+        (3, 8, 100, (8, 16), [(8,), (16,)]),
+        (9, 3, 2, (9, 18), [(3, 6, 9), (12, 15, 18)]),
+    ],
+)
+def test_with_several_rows_it_is_the_first_step_that_reaches(
+    steps: int, slots: int, every: int, stops: tuple[int, ...], expected: list[tuple[int, ...]]
+) -> None:
+    found = schedule(steps, every, slots=slots)
+    assert tuple(phase.stop for phase in found) == stops
+    assert [phase.evaluate_at for phase in found] == expected
+
+
+@given(
+    steps=st.integers(1, 300),
+    every=st.integers(1, 400),
+    visits=st.integers(1, 3),
+    slots=st.integers(1, 9),
+    regime=st.sampled_from(["lifelong", "expanding", "multi-task"]),
+)
 @settings(derandomize=True, deadline=None)
-def test_every_schedule_is_sound(steps: int, every: int, visits: int) -> None:
-    found = schedule(steps, every, visits)
-    assert (found[0].start, found[-1].stop) == (0, steps * visits)
-    assert [phase.start for phase in found[1:]] == [phase.stop for phase in found[:-1]]
+def test_every_schedule_is_sound(steps: int, every: int, visits: int, slots: int, regime: str) -> None:
+    found = schedule(steps, every, visits, slots=slots, regime=regime)
+    assert [phase.start for phase in found] == [0, *(phase.stop for phase in found[:-1])]
     for phase in found:
-        at = phase.evaluate_at
-        assert at[-1] == phase.stop
-        assert list(at) == sorted(set(at))
-        assert phase.start < at[0]
-        multiples = {step for step in range(phase.start + 1, phase.stop + 1) if step % every == 0}
-        assert set(at) == multiples | {phase.stop}
+        assert phase.rows == slots * len(phase.tasks)
+        budget = steps * len(phase.tasks)
+        reached = range(phase.start + phase.rows, phase.stop + 1, phase.rows)
+        assert phase.stop == next(step for step in reached if step - phase.start >= budget)
+        multiples = [step for step in range(phase.start + 1, phase.stop + 1) if step % every == 0]
+        first = [next(step for step in reached if step >= multiple) for multiple in multiples]
+        assert list(phase.evaluate_at) == sorted({*first, phase.stop})
+
+
+def test_a_span_says_the_same_without_the_catalogue() -> None:
+    stream = StreamCard(name="s", title="T", robot="kuka", tasks=("no-such-task",), steps_per_task=5)
+    protocol = ProtocolCard(name="p", title="T", stream="s", evaluate_every=1, evaluation_episodes=1)
+    assert spans(protocol, stream) == (Span("no-such-task", ("no-such-task",), 1, 0, 5),)

@@ -9,9 +9,11 @@ import numpy as np
 import pandas as pd
 from matplotlib import pyplot as plt
 
+from legion_bench.protocols.schedule import Span
 from legion_bench.reports import figures
 
 TASKS = ("reach", "push", "reach")
+SPANS = tuple(Span(task, (task,), 1, at * 100, at * 100 + 100) for at, task in enumerate(TASKS))
 
 
 def bands(agents: tuple[str, ...] = ("sac", "ewc")) -> pd.DataFrame:
@@ -53,7 +55,7 @@ def test_matrix_annotates_every_cell_and_frames_what_was_just_trained() -> None:
 
 def test_curves_label_tasks_and_agents() -> None:
     figure = figures.average_performance(
-        bands().query("task == 'reach'"), TASKS, 100, figures.agent_styles(["ewc", "sac"]), "t"
+        bands().query("task == 'reach'"), SPANS, figures.agent_styles(["ewc", "sac"]), "t"
     )
     (axes,) = figure.axes
     assert [line.get_ydata()[0] for line in axes.lines] == [0.5, 0.5]  # type: ignore[index]
@@ -63,10 +65,24 @@ def test_curves_label_tasks_and_agents() -> None:
 
 
 def test_one_panel_per_distinct_task_with_its_visits_shaded() -> None:
-    figure = figures.task_success(bands(), TASKS, 100, figures.agent_styles(["ewc", "sac"]), "t")
+    figure = figures.task_success(bands(), SPANS, figures.agent_styles(["ewc", "sac"]), "t")
     panels = [axes for axes in figure.axes if axes.get_visible()]
     assert [axes.get_title() for axes in panels] == ["reach", "push"]
     assert [len(axes.patches) for axes in panels] == [2, 1]
+
+
+def test_tasks_trained_together_share_a_name_and_are_shaded_each() -> None:
+    styles, together = figures.agent_styles(["ewc", "sac"]), [Span("all tasks", ("reach", "push"), 2, 0, 300)]
+    (top,) = (
+        figures.average_performance(bands().query("task == 'reach'"), together, styles, "t")
+        .axes[0]
+        .child_axes
+    )
+    assert [label.get_text() for label in top.get_xticklabels()] == ["all tasks"]
+    panels = [
+        axes for axes in figures.task_success(bands(), together, styles, "t").axes if axes.get_visible()
+    ]
+    assert [len(axes.patches) for axes in panels] == [1, 1]
 
 
 def test_agents_differ_in_more_than_colour() -> None:
@@ -78,7 +94,8 @@ def test_agents_differ_in_more_than_colour() -> None:
 def test_names_from_cards_cannot_break_a_figure(tmp_path: Path) -> None:
     names = ("$x_{$", "_hidden", "a\nb", "pkg.mod:Class", "x" * 200, "%s {0}", "\\frac")
     styles = figures.agent_styles(names)
-    curves = figures.average_performance(bands(names), names, 100, styles, "$_$")
+    spans = [Span(name, (name,), 1, at * 100, at * 100 + 100) for at, name in enumerate(names)]
+    curves = figures.average_performance(bands(names), spans, styles, "$_$")
     rates = np.full((len(names), len(names)), 0.5)
     cells = figures.success_matrix(pd.DataFrame(rates, index=list(names)), names, "_")
     for figure in (curves, cells):

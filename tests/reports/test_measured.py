@@ -8,13 +8,13 @@ from legion_bench.metrics import compute
 from legion_bench.reports.measured import measure, measure_all, to_average
 from legion_bench.results.store import EVALUATIONS, read_run
 
-from .conftest import STEPS_PER_TASK, TASKS, MakeRun, manifest
+from .conftest import TASKS, MakeRun, manifest
 
 
 def test_a_finished_run_has_the_metrics_of_its_log(make_run: MakeRun) -> None:
     run = make_run()
     measured = measure(run)
-    assert measured.metrics == compute(run.evaluations, TASKS, STEPS_PER_TASK)
+    assert measured.metrics == compute(run.evaluations, TASKS, [1000, 2000, 3000])
     assert measured.complete
     assert measured.steps == 3000
     assert measured.warnings == ()

@@ -1,6 +1,8 @@
-"""LEGION's reward: divided by its running standard deviation."""
+"""Rewards divided by their running standard deviation, as LEGION's are."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,3 +51,11 @@ class RunningScale:
         self._variance[slots] = variance
         scaled: Floats = rewards / np.maximum(np.sqrt(variance), _LEAST)
         return scaled
+
+    def state_dict(self) -> dict[str, Floats]:
+        """Return what it has seen, [N] each."""
+        return {"mean": self._mean.copy(), "variance": self._variance.copy()}
+
+    def load_state_dict(self, state: Mapping[str, Floats]) -> None:
+        """Go on from what :meth:`state_dict` returned."""
+        self._mean[:], self._variance[:] = state["mean"], state["variance"]

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from legion_bench.envs.scaling import RunningScale
+from legion_bench.scaling import RunningScale
 
 rewards = st.lists(st.floats(-1e3, 3e3), min_size=1, max_size=60)
 

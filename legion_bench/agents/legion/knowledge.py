@@ -1,0 +1,32 @@
+"""What LEGION knows: a mixture over latents, fitted by one of two engines."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from legion_bench.agents.legion import bnpy_engine, torch_engine
+from legion_bench.agents.legion.mixture import Components, Mixture, expected_log_joint
+from legion_bench.types import Ints, Knowledge
+
+ENGINES = {"bnpy": bnpy_engine, "torch": torch_engine}
+
+
+def sorted_into(mixture: Mixture | None, latents: Tensor, tasks: Ints) -> Knowledge:
+    """Return latents [M, z] with the component that each most likely belongs to.
+
+    Args:
+        mixture: None for a standard normal distribution, which is one component.
+        latents: of transitions.
+        tasks: [M] the identity of the task that each came from.
+    """
+    size = latents.shape[1]
+    if mixture is None:
+        components = np.zeros(len(latents), np.int64)
+        means, variances, weights = np.zeros((1, size)), np.ones((1, size)), np.ones(1)
+    else:
+        exact = Components.of(mixture, dtype=torch.float64)
+        components = expected_log_joint(latents.double(), exact).argmax(-1).numpy()
+        means, variances, weights = mixture.means, mixture.variances, mixture.weights
+    return Knowledge(latents.numpy(), tasks, components, means, variances, weights)

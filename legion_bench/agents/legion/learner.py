@@ -1,0 +1,346 @@
+"""LEGION's networks and their update, for one seed or several side by side.
+
+What makes it fast changes no mathematics: latents are computed once per update in one
+pass over observations and next observations, since losses of actor and critics do not
+reach the encoder; the embedding's product with the encoder's first layer is a table with
+a row per task; decoders run only where they are trained; and the actor's step asks the
+critics for no gradient of their weights.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from legion_bench.agents.legion import losses
+from legion_bench.agents.legion.config import LegionConfig, Part
+from legion_bench.agents.legion.encoder import describe, encode, encoder_shapes, predict, sample, tabulate
+from legion_bench.agents.legion.mixture import Components, kl_to_mixture, kl_to_normal
+from legion_bench.agents.legion.networks import Adam, Parameters, Tensors, trunk, trunk_shapes
+from legion_bench.agents.legion.replay import Batch, Replay
+from legion_bench.errors import AgentError
+from legion_bench.seeding import derive
+from legion_bench.types import Metrics
+
+ACTION = 4
+POLICY_TERMS = ("critic_loss", "actor_loss", "temperature_loss", "temperature")
+ENCODER_TERMS = ("kl", "dynamics_loss", "language_loss")
+# Updates between looks at the losses on a GPU, which has to be waited for.
+_LOOK_EVERY = 50
+
+
+class Learner:
+    """Networks, optimisers, replay memory and random numbers of S seeds."""
+
+    def __init__(
+        self, config: LegionConfig, observation: int, identities: Tensor, seeds: Sequence[int]
+    ) -> None:
+        """Draw initial weights.
+
+        Args:
+            config: hyper-parameters.
+            observation: length of an observation.
+            identities: [T, E] what the encoder is told of each task.
+            seeds: S of them.
+
+        Raises:
+            CardError: the replay memory is larger than the machine's.
+        """
+        self.config = config
+        self._seeds = tuple(seeds)
+        count = len(seeds)
+        device = self._device = torch.device(config.device)
+        self.replay = Replay(count, config.buffer_size, observation, ACTION, device)
+        self.components: list[Components | None] = [None] * count
+        """Of each seed: what latents are drawn towards; None for a standard normal."""
+        self._identities = identities.to(device).expand(count, *identities.shape).contiguous()
+
+        tasks, identity = identities.shape
+        state = observation + config.latent
+        sizes = (observation, identity, ACTION, config.latent, config.encoder_width, config.encoder_depth)
+        actor = trunk_shapes(state, config.width, config.depth, 2 * ACTION)
+        critic = trunk_shapes(state + ACTION, config.width, config.depth, 1)
+        self.parameters = {
+            "encoder": Parameters(encoder_shapes(*sizes, decoders=config.decoders), count, device),
+            "actor": Parameters(actor, count, device),
+            "critic": Parameters(critic, 2 * count, device),
+            "temperature": Parameters({"log_alpha": (tasks,)}, count, device),
+        }
+        self._critic_target = Parameters(critic, 2 * count, device)
+        self._target = self._critic_target.members(slice(None))
+        self._frozen = self.parameters["encoder"].members(slice(None))
+        self._policies = [
+            {part: self.parameters[part].members(slice(seed, seed + 1)) for part in ("encoder", "actor")}
+            for seed in range(count)
+        ]
+        self._optimisers = {part: Adam(own, config.learning_rate) for part, own in self.parameters.items()}
+
+        # Three streams, so that being judged moves neither exploring nor learning.
+        self._random = {
+            use: [torch.Generator(device).manual_seed(derive(seed, use)) for seed in seeds]
+            for use in ("learning", "exploring", "judged")
+        }
+        self._uniform = torch.zeros(count, config.batch_size, dtype=torch.float64, device=device)
+        self._noise = torch.zeros(count, config.batch_size, 3 * config.latent + 2 * ACTION, device=device)
+        self._table = torch.zeros(count, tasks, config.encoder_width, device=device)
+        for part in self.parameters:
+            self._initialise(part, 0)
+
+        self._updates = 0
+        self._batch: Batch | None = None
+        self._policy_losses = torch.zeros(len(POLICY_TERMS), count, device=device)
+        self._encoder_losses = torch.zeros(len(ENCODER_TERMS), count, device=device)
+        self._update_policy: Callable[[], None] = self._learn_policy
+        if device.type == "cuda":
+            self._update_policy = self._capture
+
+    def _initialise(self, part: str, visit: int) -> None:
+        """Draw what a part starts from, at the start of a visit."""
+        if part == "temperature":
+            self.parameters[part].flat.fill_(math.log(self.config.initial_temperature))
+            return
+        seeds = [derive(seed, "weights", part, visit) for seed in self._seeds]
+        self.parameters[part].initialise([torch.Generator().manual_seed(seed) for seed in seeds])
+        if part == "critic":
+            self._critic_target.flat.copy_(self.parameters["critic"].flat)
+        elif part == "encoder":
+            self._tabulate()
+
+    def _tabulate(self) -> None:
+        """Bring the table up to date with the encoder."""
+        self._table.copy_(tabulate(self._frozen, self._identities))
+
+    def reset(self, parts: Sequence[Part], visit: int) -> None:
+        """Start parts of all seeds afresh, at the start of a visit."""
+        for part, optimiser in self._optimisers.items():
+            if part in parts:
+                self._initialise(part, visit)
+            if part in parts or "optimizer" in parts:
+                optimiser.reset()
+        if "buffer" in parts:
+            self.replay.clear()
+
+    @torch.no_grad()
+    def act(self, seed: int, observations: Tensor, tasks: Tensor, *, explore: bool) -> Tensor:
+        """Return actions [N, 4] of one seed in [-1, 1].
+
+        The latent is sampled at every call; the action is while exploring, and else is
+        that of the distribution's mean.
+
+        Args:
+            seed: which of the S.
+            observations: [N, obs]
+            tasks: [N] identities.
+            explore: whether this is for learning, or to be judged.
+        """
+        latent = self.config.latent
+        generator = self._random["exploring" if explore else "judged"][seed]
+        noise = torch.randn(1, len(tasks), latent + ACTION, generator=generator, device=self._device)
+        own, table = self._policies[seed], self._table[seed : seed + 1]
+        observations, tasks = observations.to(self._device)[None], tasks.to(self._device)[None]
+        encoding = encode(own["encoder"], table, observations, tasks, self.config.encoder_depth)
+        state = torch.cat((observations, sample(*encoding, noise[..., :latent])), -1)
+        mean, log_std = losses.gaussian(trunk(own["actor"], state, self.config.depth))
+        if explore:
+            mean = mean + log_std.exp() * noise[..., latent:]
+        return torch.tanh(mean)[0].cpu()
+
+    @torch.no_grad()
+    def latents(self, seed: int, batch: Batch, noise: Tensor) -> Tensor:
+        """Return sampled latents [B, z] of one seed's transitions, given noise [B, z]."""
+        own, table = self._policies[seed]["encoder"], self._table[seed : seed + 1]
+        encoding = encode(own, table, batch.observations, batch.tasks, self.config.encoder_depth)
+        return sample(*encoding, noise.to(self._device)[None])[0].cpu()
+
+    def update(self) -> list[Metrics]:
+        """Take one gradient step of everything that is due.
+
+        Returns:
+            What there is to report of each seed.
+
+        Raises:
+            AgentError: a loss is not finite; names the term and the update.
+        """
+        self._update_policy()
+        self._updates += 1
+        due = self._updates % self.config.encoder_every == 0
+        if due:
+            self._learn_encoder()
+        if self._device.type == "cuda" and self._updates % _LOOK_EVERY:
+            return [{}] * len(self._seeds)
+        return self._look(with_encoder=due)
+
+    def _learn_policy(self) -> None:
+        """Update critics, actor and temperature on a batch, which is left for the encoder."""
+        config = self.config
+        for seed, generator in enumerate(self._random["learning"]):
+            torch.rand(config.batch_size, dtype=torch.float64, generator=generator, out=self._uniform[seed])
+            torch.randn(self._noise.shape[1:], generator=generator, out=self._noise[seed])
+        for_critic, for_target, for_actor, to_target, to_act = torch.split(
+            self._noise, [config.latent] * 3 + [ACTION] * 2, -1
+        )
+        batch = self._batch = self.replay.sample(self._uniform)
+        critic, actor = self.parameters["critic"].tensors, self.parameters["actor"].tensors
+        with torch.no_grad():
+            both = torch.cat((batch.observations, batch.next_observations), 1)
+            twice = torch.cat((batch.tasks, batch.tasks), 1)
+            encoding = encode(self._frozen, self._table, both, twice, config.encoder_depth)
+            (mean, next_mean), (log_variance, next_log_variance) = (part.chunk(2, 1) for part in encoding)
+            next_latent = sample(next_mean, next_log_variance, for_target)
+            next_state = torch.cat((batch.next_observations, next_latent), -1)
+            state = torch.cat((batch.observations, sample(mean, log_variance, for_critic)), -1)
+            acting = torch.cat((batch.observations, sample(mean, log_variance, for_actor)), -1)
+
+            log_alphas = self.parameters["temperature"].tensors["log_alpha"].gather(1, batch.tasks)
+            alphas = log_alphas.exp()
+            next_actions, next_log_probs = self._draw(actor, next_state, to_target)
+            values = self._values(self._target, next_state, next_actions)
+            targets = losses.target(
+                batch.rewards, batch.continues, values, next_log_probs, alphas, config.gamma
+            )
+
+        critic_loss = losses.critic_loss(self._values(critic, state, batch.actions), targets)
+        self._descend("critic", critic_loss)
+
+        actions, log_probs = self._draw(actor, acting, to_act)
+        actor_loss = losses.actor_loss(self._values(critic, acting, actions), log_probs, alphas)
+        self._descend("actor", actor_loss)
+
+        log_alphas = self.parameters["temperature"].tensors["log_alpha"].gather(1, batch.tasks)
+        temperature_loss = losses.temperature_loss(log_alphas, log_probs.detach(), config.target_entropy)
+        self._descend("temperature", temperature_loss)
+
+        with torch.no_grad():
+            self._critic_target.flat.lerp_(self.parameters["critic"].flat, config.tau)
+            terms = (critic_loss, actor_loss, temperature_loss, alphas.mean(-1))
+            torch.stack(terms, out=self._policy_losses)
+
+    def _draw(self, actor: Tensors, states: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
+        """Return actions [S, B, 4] and log-probabilities [S, B]."""
+        head = trunk(actor, states, self.config.depth)
+        return losses.squashed(*losses.gaussian(head), noise)
+
+    def _values(self, critic: Tensors, states: Tensor, actions: Tensor) -> Tensor:
+        """Return what twin critics [S, 2, B] say."""
+        inputs = torch.cat((states, actions), -1).repeat_interleave(2, 0)
+        return trunk(critic, inputs, self.config.depth).view(len(states), 2, -1)
+
+    def _learn_encoder(self) -> None:
+        """Update encoder and decoders on the batch that the policy has just learned from."""
+        assert self._batch is not None
+        config, batch = self.config, self._batch
+        tensors = self.parameters["encoder"].tensors
+        noise = self._noise[..., : config.latent]
+        for seed, generator in enumerate(self._random["learning"]):
+            torch.randn(noise.shape[1:], generator=generator, out=noise[seed])
+        table = tabulate(tensors, self._identities)
+        mean, log_variance = encode(tensors, table, batch.observations, batch.tasks, config.encoder_depth)
+        latents = sample(mean, log_variance, noise)
+        terms = {"kl": self._divergence(mean, log_variance, latents)}
+        loss = config.kl_weight * terms["kl"]
+        if config.decoders:
+            predicted = predict(tensors, batch.observations, batch.actions, latents, config.encoder_depth)
+            terms["dynamics_loss"] = losses.dynamics_loss(predicted, batch.next_observations)
+            loss = loss + terms["dynamics_loss"]
+        if config.decoders and self._identities.shape[-1]:
+            members = torch.arange(len(latents), device=self._device).unsqueeze(1)
+            described = describe(tensors, latents, config.encoder_depth)
+            terms["language_loss"] = losses.language_loss(described, self._identities[members, batch.tasks])
+            loss = loss + terms["language_loss"]
+        self._descend("encoder", loss)
+        with torch.no_grad():
+            self._tabulate()
+            for row, term in enumerate(ENCODER_TERMS):
+                self._encoder_losses[row] = terms.get(term, 0.0)
+
+    def _divergence(self, mean: Tensor, log_variance: Tensor, latents: Tensor) -> Tensor:
+        """Return the KL divergence [S] from what latents are drawn towards, mean over the batch."""
+        found = []
+        for seed, components in enumerate(self.components):
+            if components is None:
+                each = kl_to_normal(mean[seed], log_variance[seed])
+            else:
+                each = kl_to_mixture(mean[seed], log_variance[seed], latents[seed], components)
+            found.append(each.mean())
+        return torch.stack(found)
+
+    def _descend(self, part: str, loss: Tensor) -> None:
+        self.parameters[part].backward(loss.sum())
+        self._optimisers[part].step()
+
+    def _look(self, *, with_encoder: bool) -> list[Metrics]:
+        """Return the losses of each seed, having made sure that they are numbers."""
+        terms = dict(zip(POLICY_TERMS, self._policy_losses.tolist(), strict=True))
+        if with_encoder:
+            terms |= zip(ENCODER_TERMS, self._encoder_losses.tolist(), strict=True)
+        for name, values in terms.items():
+            for value in values:
+                if not math.isfinite(value):
+                    raise AgentError(
+                        f"LEGION's {name} is {value} at update {self._updates}: training cannot go on."
+                        " A lower learning_rate or reward_scale may help"
+                    )
+        return [{name: values[seed] for name, values in terms.items()} for seed in range(len(self._seeds))]
+
+    def state(self, seed: int) -> dict[str, Any]:
+        """Return copies of all that decides what one seed does next, but for its components."""
+        target = self._critic_target.flat[self._members("critic", seed)]
+        return {
+            "parameters": {
+                part: own.flat[self._members(part, seed)].cpu().clone()
+                for part, own in self.parameters.items()
+            },
+            "critic_target": target.cpu().clone(),
+            "optimisers": {
+                part: optimiser.state(self._members(part, seed))
+                for part, optimiser in self._optimisers.items()
+            },
+            "random": {use: generators[seed].get_state() for use, generators in self._random.items()},
+            "updates": self._updates,
+            "replay": self.replay.state(seed),
+        }
+
+    def load(self, seed: int, state: dict[str, Any]) -> None:
+        """Take over what :meth:`state` returned."""
+        for part, own in self.parameters.items():
+            members = self._members(part, seed)
+            own.flat[members] = state["parameters"][part].to(self._device)
+            self._optimisers[part].load(members, state["optimisers"][part])
+        self._critic_target.flat[self._members("critic", seed)] = state["critic_target"].to(self._device)
+        for use, generators in self._random.items():
+            generators[seed].set_state(state["random"][use])
+        self._updates = state["updates"]
+        self.replay.load(seed, state["replay"])
+        self._tabulate()
+
+    def _members(self, part: str, seed: int) -> slice:
+        each = len(self.parameters[part].flat) // len(self._seeds)
+        return slice(seed * each, (seed + 1) * each)
+
+    def _capture(self) -> None:
+        """Record the policy's update as a CUDA graph, and from then on replay it."""
+        flats = [own.flat for own in (*self.parameters.values(), self._critic_target)]
+        moments = [tensor for optimiser in self._optimisers.values() for tensor in optimiser.tensors]
+        kept = [(tensor, tensor.clone()) for tensor in (*flats, *moments)]
+        random = [(generator, generator.get_state()) for generator in self._random["learning"]]
+        stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
+        stream.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(stream):  # what is allocated at the first call must not be captured
+            for _ in range(3):
+                self._learn_policy()
+        torch.cuda.current_stream().wait_stream(stream)
+        with torch.no_grad():
+            for tensor, before in kept:
+                tensor.copy_(before)
+        graph = torch.cuda.CUDAGraph()
+        for generator, before in random:
+            generator.set_state(before)
+            graph.register_generator_state(generator)
+        with torch.cuda.graph(graph):
+            self._learn_policy()
+        self._update_policy = graph.replay
+        graph.replay()

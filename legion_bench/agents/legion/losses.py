@@ -1,0 +1,78 @@
+"""LEGION's losses as pure functions of tensors (Meng et al. 2025; Haarnoja et al. 2018).
+
+Leading dimensions are [S seeds, B batch] throughout. A loss is summed over seeds, which
+share no parameter, and averaged over the batch, so that each seed's gradient is its own.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+LOG_STD_RANGE = (-20.0, 2.0)
+
+
+def gaussian(head: Tensor) -> tuple[Tensor, Tensor]:
+    """Return mean and log standard deviation [S, B, A] of an actor's output [S, B, 2A]."""
+    mean, squashed = head.chunk(2, -1)
+    low, high = LOG_STD_RANGE
+    return mean, low + 0.5 * (high - low) * (torch.tanh(squashed) + 1)
+
+
+def squashed(mean: Tensor, log_std: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
+    """Return an action [S, B, A] of a tanh-squashed Gaussian, and its log-probability [S, B].
+
+    Args:
+        mean: [S, B, A] before squashing.
+        log_std: [S, B, A] likewise.
+        noise: [S, B, A] of a standard normal distribution.
+    """
+    raw = mean + log_std.exp() * noise
+    gaussian_part = -0.5 * noise.square() - log_std - 0.5 * math.log(2 * math.pi)
+    # log(1 - tanh(x)^2), which loses nothing where tanh(x) rounds to 1.
+    volume = 2 * (math.log(2) - raw - functional.softplus(-2 * raw))
+    return torch.tanh(raw), (gaussian_part - volume).sum(-1)
+
+
+def target(
+    rewards: Tensor, continues: Tensor, values: Tensor, log_probs: Tensor, alphas: Tensor, gamma: float
+) -> Tensor:
+    """Return what critics should say [S, B].
+
+    Args:
+        rewards: [S, B]
+        continues: [S, B] 0 where the task ended, else 1; a time limit does not end it.
+        values: [S, 2, B] of the target critics at the next step.
+        log_probs: [S, B] of the next action.
+        alphas: [S, B] temperature of each transition's task.
+        gamma: discount factor.
+    """
+    return rewards + gamma * continues * (values.amin(1) - alphas * log_probs)
+
+
+def critic_loss(values: Tensor, targets: Tensor) -> Tensor:
+    """Return the loss [S] of twin critics' values [S, 2, B] against targets [S, B]."""
+    return (values - targets.unsqueeze(1)).square().mean(-1).sum(1)
+
+
+def actor_loss(values: Tensor, log_probs: Tensor, alphas: Tensor) -> Tensor:
+    """Return the loss [S] of actions that critics value at [S, 2, B]; the rest is [S, B]."""
+    return (alphas * log_probs - values.amin(1)).mean(-1)
+
+
+def temperature_loss(log_alphas: Tensor, log_probs: Tensor, target_entropy: float) -> Tensor:
+    """Return the loss [S] of each transition's log temperature [S, B], given log_probs [S, B]."""
+    return -(log_alphas.exp() * (log_probs + target_entropy)).mean(-1)
+
+
+def dynamics_loss(predicted: Tensor, observations: Tensor) -> Tensor:
+    """Return half the mean squared error [S] of predicted next observations [S, B, obs]."""
+    return 0.5 * (predicted - observations).square().mean((-2, -1))
+
+
+def language_loss(decoded: Tensor, embeddings: Tensor) -> Tensor:
+    """Return the squared error [S] of decoded embeddings [S, B, E], summed over the batch too."""
+    return (decoded - embeddings).square().sum((-2, -1))
