@@ -13,7 +13,7 @@ from stable_baselines3 import SAC
 from stable_baselines3.common.logger import Logger
 
 from legion_bench.agents.sb3 import Sb3Agent, _GlobalRng
-from legion_bench.types import AgentSetup
+from legion_bench.types import AgentSetup, Transitions
 from tests.conftest import MakeSetup
 from tests.helpers import random_transitions
 
@@ -131,6 +131,21 @@ def add(model: SAC, batch: Any) -> None:
     model.replay_buffer.add(
         batch.observations, batch.next_observations, batch.actions, batch.rewards, np.array([False]), [{}]
     )
+
+
+def test_rows_of_several_environments_are_kept_one_by_one(make_agent: MakeAgent) -> None:
+    agent, one_by_one = make_agent(), make_agent()
+    batch = random_transitions(3, 4)
+    agent.observe(batch)
+    for row in range(4):
+        part = {name: getattr(batch, name)[row : row + 1] for name in Transitions.__dataclass_fields__}
+        one_by_one.observe(Transitions(**part))
+    kept, expected = agent._model.replay_buffer, one_by_one._model.replay_buffer
+    assert kept is not None
+    assert expected is not None
+    assert kept.size() == 4
+    for name in ("observations", "next_observations", "actions", "rewards", "dones", "timeouts"):
+        np.testing.assert_array_equal(getattr(kept, name)[:4], getattr(expected, name)[:4])
 
 
 @pytest.mark.parametrize("every", [1, 2, 3])

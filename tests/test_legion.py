@@ -1,4 +1,4 @@
-"""Several seeds trained together: ``legion-bench run --seeds 0-2 --stack``."""
+"""LEGION on our runner: every regime, stopped runs, and several seeds together."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from legion_bench import launch
+from legion_bench import cards, launch
 from legion_bench.errors import CardError, LegionBenchError, RunError
 from legion_bench.results.store import read_run
 from legion_bench.seeding import parse_seeds
@@ -33,11 +33,53 @@ fit_samples = 100
 """
 
 
+PROTOCOL = """
+title = "Two small tasks"
+stream = "kuka-tiny"
+evaluate_every = 400
+evaluation_episodes = 1
+"""
+
+
 @pytest.fixture
 def card(tmp_path: Path) -> str:
     path = tmp_path / "tiny-legion.toml"
     path.write_text(CARD, encoding="utf-8")
     return str(path)
+
+
+@pytest.mark.parametrize("regime", ["lifelong", "expanding", "multi-task"])
+def test_every_regime_is_learned_and_leaves_knowledge(card: str, tmp_path: Path, regime: str) -> None:
+    protocol = tmp_path / "two.toml"
+    protocol.write_text(f'{PROTOCOL}regime = "{regime}"\n', encoding="utf-8")
+    run = read_run(launch.run(str(protocol), card, 0, tmp_path / "run"))
+    _, stream = cards.load_protocol(str(protocol))
+    tasks = len(set(stream.tasks))
+    visits = 1 if regime == "multi-task" else len(stream.tasks)
+    assert [record.stream_position for record in run.knowledge] == list(range(visits))
+    last = run.load_knowledge(visits - 1)
+    assert set(last.tasks) == set(range(tasks))
+    assert last.latents.shape == (100, 10)
+    assert run.knowledge[-1].components == len(set(last.components.tolist()))
+
+
+@pytest.mark.parametrize("engine", ["bnpy", "torch"])
+@pytest.mark.parametrize("stop", [37, 250, 601])
+def test_a_stopped_run_ends_as_if_it_had_not_been(card: str, tmp_path: Path, engine: str, stop: int) -> None:
+    Path(card).write_text(CARD.replace('"torch"', f'"{engine}"'), encoding="utf-8")
+
+    def watch(step: int, *_: object) -> None:
+        if step == stop:
+            raise KeyboardInterrupt
+
+    whole = launch.run("tiny", card, 0, tmp_path / "whole")
+    with pytest.raises(KeyboardInterrupt):
+        launch.run("tiny", card, 0, tmp_path / "stopped", watch=watch)
+    said: list[str] = []
+    stopped = launch.run("tiny", card, 0, tmp_path / "stopped", say=said.append)
+    assert said == [f"the run goes on from step {stop:,}"]
+    for log in ("evaluations.jsonl", "knowledge.jsonl"):
+        assert (stopped / log).read_bytes() == (whole / log).read_bytes()
 
 
 def test_a_stack_measures_what_separate_runs_do(card: str, tmp_path: Path) -> None:
