@@ -114,12 +114,12 @@ def _frozen(manifest: Manifest, step: int, agent: dict[str, Any]) -> tuple[Polic
     """Return what a policy is, and its file, given the agent's state."""
     import torch
 
-    from legion_bench.agents.legion.config import parse
+    from legion_bench.agents.legion.config import checked
     from legion_bench.agents.legion.policy import FrozenPolicy, Workspace, program
     from legion_bench.envs.metaworld import HAND_HIGH, HAND_LOW, Scene
     from legion_bench.envs.spaces import observation_space
 
-    config, stream, tasks = parse(manifest.agent.parameters), manifest.stream, manifest.tasks
+    config, stream, tasks = checked(manifest.agent.parameters), manifest.stream, manifest.tasks
     (size,) = observation_space(stream.observation).shape
     identities = _identities(config.identity, tasks)
     with closing(Scene(tasks[0].scene, stream.robot)) as scene:

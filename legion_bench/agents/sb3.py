@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from stable_baselines3 import SAC
 from stable_baselines3.common.logger import Logger
 
+from legion_bench.agents.parameters import offset, parse
 from legion_bench.errors import CardError, unknown
 from legion_bench.seeding import derive
 from legion_bench.types import Actions, AgentSetup, Floats, Ints, Metrics, TaskInfo, Transitions
@@ -93,7 +94,7 @@ class Sb3Agent:
         """
         self.config = _config(parameters)
         self._setup = setup
-        self._offset = _offset(self.config, setup)
+        self._offset = offset(self.config.observation_offset, setup)
         self._rng = _GlobalRng()
         with self._rng:
             self._model = self._build(setup.seed)
@@ -229,23 +230,8 @@ def _optimizers(model: SAC) -> list[torch.optim.Optimizer]:
     return [model.actor.optimizer, model.critic.optimizer, *temperature]
 
 
-def _offset(config: Sb3Config, setup: AgentSetup) -> Floats:
-    (size,) = setup.observation_space.shape
-    offset = np.array(config.observation_offset or [0.0] * size)
-    if offset.shape != (size,):
-        raise CardError(f"parameters: observation_offset must hold {size} numbers, got {len(offset)}")
-    return offset
-
-
 def _config(parameters: dict[str, Any]) -> Sb3Config:
-    known = Sb3Config.__struct_fields__
-    for key in parameters:
-        if key not in known:
-            raise CardError(f"parameters: {unknown('key', key, known)}")
-    try:
-        config = msgspec.convert(parameters, Sb3Config)
-    except msgspec.ValidationError as error:
-        raise CardError(f"parameters: {error}") from None
+    config = parse(parameters, Sb3Config)
     accepted = set(inspect.signature(ALGORITHMS[config.algorithm]).parameters) - _OURS.keys()
     for key in config.options:
         if key in _OURS:

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from legion_bench import agents
-from legion_bench.agents.legion.config import parse
+from legion_bench.agents.legion.config import checked
 from legion_bench.agents.legion.learner import Learner
 from legion_bench.agents.sb3 import Sb3Agent
 from tests.conftest import MakeSetup
@@ -90,7 +90,7 @@ def make_sac(make_setup: MakeSetup) -> MakeSac:
 
 def legion(parameters: dict[str, Any], seeds: int = 1) -> Learner:
     """Return a learner with something to remember."""
-    config = parse({**parameters, "buffer_size": 1_000})
+    config = checked({**parameters, "buffer_size": 1_000})
     made = Learner(config, OBSERVATIONS, torch.eye(TASKS, 384), range(seeds))
     for seed in range(seeds):
         made.replay.add(seed, random_transitions(seed, 1_000))
@@ -110,8 +110,9 @@ def test_legions_update_against_sacs(compare: Compare, make_sac: MakeSac) -> Non
 
 
 def test_small_legions_update_against_small_sacs(compare: Compare, make_sac: MakeSac) -> None:
-    ours = repeated(legion(SMALL).update, SMALL["encoder_every"])
-    compare(ours, make_sac(64, 2, 128), ours_steps=SMALL["encoder_every"], rounds=25)
+    every = SMALL["encoder_every"]
+    ours = repeated(legion({**SMALL, "batch_size": 128}).update, every)
+    compare(ours, make_sac(64, 2, 128), ours_steps=every, rounds=25)
 
 
 def test_share_of_the_processors_speed(compare: Compare) -> None:

@@ -15,12 +15,12 @@ import torch
 from torch import Tensor
 
 from legion_bench import language
-from legion_bench.agents.legion.config import LegionConfig, parse
+from legion_bench.agents.legion.config import LegionConfig, checked
 from legion_bench.agents.legion.knowledge import ENGINES, sorted_into
 from legion_bench.agents.legion.learner import Learner
 from legion_bench.agents.legion.mixture import Components, Mixture
 from legion_bench.agents.legion.rendezvous import Rendezvous
-from legion_bench.errors import CardError
+from legion_bench.agents.parameters import offset
 from legion_bench.scaling import RunningScale
 from legion_bench.seeding import derive
 from legion_bench.types import Actions, AgentSetup, Floats, Ints, Knowledge, Metrics, TaskInfo, Transitions
@@ -41,7 +41,7 @@ class LegionAgent:
             MixtureError: the engine is not installed.
             LanguageError: an instruction that nobody has embedded, and no encoder is installed.
         """
-        config = parse(parameters)
+        config = checked(parameters)
         learner = _learner(config, [setup])
         self._begin(setup, config, learner, 0, Rendezvous(1))
 
@@ -55,7 +55,7 @@ class LegionAgent:
         Raises:
             LegionBenchError: as when building one.
         """
-        config = parse(parameters)
+        config = checked(parameters)
         learner, meeting = _learner(config, setups), Rendezvous(len(setups))
         agents = []
         for seed, setup in enumerate(setups):
@@ -69,11 +69,7 @@ class LegionAgent:
     ) -> None:
         self.config, self._setup = config, setup
         self._learner, self._seed, self._meet = learner, seed, meeting
-        (size,) = setup.observation_space.shape
-        offset = np.array(config.observation_offset or [0.0] * size)
-        if offset.shape != (size,):
-            raise CardError(f"parameters: observation_offset must hold {size} numbers, got {len(offset)}")
-        self._offset = offset
+        self._offset = offset(config.observation_offset, setup)
         self._tasks = len({task.index for task in setup.tasks})
         self._scale = RunningScale(self._tasks) if config.reward_scale == "running-std" else None
         # Actions at random, and what a fit is made from; updates have their own.

@@ -8,7 +8,8 @@ import msgspec
 from msgspec import Meta
 
 from legion_bench.agents.legion.mixture import Settings, least_latents
-from legion_bench.errors import CardError, unknown
+from legion_bench.agents.parameters import parse
+from legion_bench.errors import CardError
 
 Positive = Annotated[int, Meta(ge=1)]
 NotNegative = Annotated[int, Meta(ge=0)]
@@ -76,20 +77,14 @@ class LegionConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     device: Literal["cpu", "cuda"] = "cpu"
 
 
-def parse(parameters: dict[str, Any]) -> LegionConfig:
-    """Return a card's parameters, checked.
+def checked(parameters: dict[str, Any]) -> LegionConfig:
+    """Return a card's parameters.
 
     Raises:
-        CardError: an unknown key (with its nearest match), or a value of the wrong type or range.
+        CardError: an unknown key (with its nearest match), a value of the wrong type or range, or
+            fits from fewer latents than a mixture needs.
     """
-    known = LegionConfig.__struct_fields__
-    for key in parameters:
-        if key not in known:
-            raise CardError(f"parameters: {unknown('key', key, known)}")
-    try:
-        config = msgspec.convert(parameters, LegionConfig)
-    except msgspec.ValidationError as error:
-        raise CardError(f"parameters: {error}") from None
+    config = parse(parameters, LegionConfig)
     least = least_latents(config.mixture)
     for key in ("first_fit", "fit_samples"):
         if config.prior == "dpmm" and getattr(config, key) < least:

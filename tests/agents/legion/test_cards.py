@@ -6,12 +6,12 @@ import msgspec
 import pytest
 
 from legion_bench.agents import resolve
-from legion_bench.agents.legion.config import LegionConfig, parse
+from legion_bench.agents.legion.config import LegionConfig, checked
 
 
 def test_the_card_spells_out_the_papers_values_which_are_the_defaults() -> None:
     parameters = resolve("legion").parameters
-    assert parse(parameters) == LegionConfig()
+    assert checked(parameters) == LegionConfig()
     unsaid = set(LegionConfig.__struct_fields__) - parameters.keys()
     assert unsaid == {
         "train_freq",
@@ -31,11 +31,11 @@ def test_the_card_spells_out_the_papers_values_which_are_the_defaults() -> None:
     ],
 )
 def test_an_ablation_differs_in_one_thing(name: str, change: dict[str, object]) -> None:
-    assert parse(resolve(name).parameters) == msgspec.structs.replace(LegionConfig(), **change)
+    assert checked(resolve(name).parameters) == msgspec.structs.replace(LegionConfig(), **change)
 
 
 def test_the_multi_task_card_has_the_papers_settings() -> None:
-    config = parse(resolve("legion-multitask").parameters)
+    config = checked(resolve("legion-multitask").parameters)
     changed = {
         field
         for field in LegionConfig.__struct_fields__
@@ -45,6 +45,6 @@ def test_the_multi_task_card_has_the_papers_settings() -> None:
 
 
 def test_the_small_card_is_sound() -> None:
-    config = parse(resolve("legion-small").parameters)
+    config = checked(resolve("legion-small").parameters)
     assert max(config.width, config.encoder_width) <= 128
     assert len(config.observation_offset) == 12

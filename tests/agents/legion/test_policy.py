@@ -11,7 +11,7 @@ import torch
 
 from legion_bench import launch
 from legion_bench.agents.legion.agent import LegionAgent
-from legion_bench.agents.legion.config import parse
+from legion_bench.agents.legion.config import checked
 from legion_bench.agents.legion.policy import FrozenPolicy, Workspace, program
 from legion_bench.cards import AgentCard
 from legion_bench.errors import AgentError
@@ -168,7 +168,7 @@ def test_no_place_on_this_machine_is_in_the_program(make_stream: MakeStream) -> 
 
 def test_weights_of_another_agent_are_refused(make_stream: MakeStream) -> None:
     weights = agent(make_stream).state_dict()["learner"]["parameters"]
-    config = parse({**PARAMETERS, "width": 17})
+    config = checked({**PARAMETERS, "width": 17})
     with pytest.raises(AgentError, match=r"actor.s weights have shape .* another agent.s"):
         FrozenPolicy(config, 12, 384, weights, EVERYWHERE)
 
