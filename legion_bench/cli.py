@@ -72,7 +72,7 @@ def list_(
 def run(
     protocol: Annotated[str, typer.Option(help="Protocol card: a name or a path.")],
     agent: Annotated[str, typer.Option(help="Agent card, entry point, or package.module:Class.")],
-    seed: Annotated[int, typer.Option(help="Seed of placements and agent.")] = 0,
+    seed: Annotated[int | None, typer.Option(help="Seed of placements and agent.", show_default="0")] = None,
     seeds: Annotated[
         str | None,
         typer.Option(help="With --stack: several, as 0-4 or 0,2,5. --out then holds a folder for each."),
@@ -88,15 +88,16 @@ def run(
         float, typer.Option(help="Least time between checkpoints; 0: at every evaluation.", min=0)
     ] = 10.0,
 ) -> None:
-    """Train one agent under one protocol with one seed.
+    """Train one agent under one protocol.
 
-    A run that was stopped goes on from its last checkpoint when the same command is given again.
+    A run that was stopped goes on from its last checkpoint when the same command is given again; those
+    of a stack, one by one.
     """
     from legion_bench import launch
     from legion_bench.progress import Progress
 
-    if stack != (seeds is not None):
-        raise LegionBenchError("--seeds and --stack go together; for one seed, say --seed")
+    if stack != (seeds is not None) or (stack and seed is not None):
+        raise LegionBenchError("--seeds and --stack go together, and without --seed")
     if overwrite:
         err.print("[yellow]--overwrite: a run that is already in the folder will be deleted[/]")
     try:
@@ -107,7 +108,7 @@ def run(
                     launch.run(
                         protocol,
                         agent,
-                        seed,
+                        seed or 0,
                         out_,
                         overwrite=overwrite,
                         checkpoint_minutes=checkpoint_minutes,
@@ -126,9 +127,10 @@ def run(
                     watch=watch,
                 )
     except KeyboardInterrupt:
+        how = "each seed alone, with --seed and --out," if stack else "the same command"
         err.print(
             "[yellow]interrupted; whatever was measured is in the run folder,"
-            " and the same command goes on from its last checkpoint, if there is one[/]"
+            f" and {how} goes on from its last checkpoint, if there is one[/]"
         )
         raise typer.Exit(130) from None
     for path in paths:

@@ -99,6 +99,8 @@ def export(run: Path, out: Path, checkpoint: Path | None = None) -> PolicyCard:
 
 def _checkpoint(run: Path, chosen: Path | None) -> Checkpoint:
     if chosen is not None:
+        if chosen.resolve().parent != (run / checkpoints.FOLDER).resolve():
+            raise RunError(f"{chosen} is no checkpoint of {run}: those are in {run / checkpoints.FOLDER}")
         try:
             return checkpoints.read(chosen, run)
         except RunError as error:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 
 import msgspec
@@ -19,7 +21,7 @@ from legion_bench.results.checkpoints import Checkpoint
 from legion_bench.results.lock import locked
 from legion_bench.results.store import Manifest, RunFolder, check_free, clear, now
 from legion_bench.seeding import check_seed, derive
-from legion_bench.types import Agent, AgentSetup, StackedAgent
+from legion_bench.types import Agent, AgentSetup, StackedAgent, TaskInfo
 
 Say = Callable[[str], None]
 """Told in words how a run begins, where that is not from the beginning."""
@@ -63,7 +65,12 @@ def run(
     job = _Job(protocol_card, stream, agents.resolve(agent), seed, out)
     job.check(overwrite=overwrite)
     learner = build_agent(job.agent, stream, seed)
-    job.train(learner, overwrite=overwrite, checkpoint_minutes=checkpoint_minutes, watch=watch, say=say)
+    with locked(job.path):
+        checkpoint = None
+        # Asked again: another process may have been here until now.
+        if job.check(overwrite=overwrite):
+            checkpoint = _last_checkpoint(job.path, learner, say)
+        job.train(learner, checkpoint, checkpoint_minutes, watch)
     return job.path
 
 
@@ -110,27 +117,48 @@ def run_stack(
                 " finish it by itself, without --stack, or say --overwrite"
             )
     learners = agents.build_stack(card, [_setup(stream, seed) for seed in seeds])
+    watches = _watch_together(watch, len(jobs))
 
-    def train_one(job: _Job, learner: StackedAgent) -> None:
-        first = job is jobs[0]
+    def train_one(job: _Job, learner: StackedAgent, watch: Watch) -> None:
         try:
-            job.train(
-                learner,
-                overwrite=overwrite,
-                checkpoint_minutes=checkpoint_minutes,
-                watch=watch if first else unwatched,
-                say=unheard,
-            )
+            job.train(learner, None, checkpoint_minutes, watch)
         except BaseException as error:
             learner.leave(error)
             raise
 
-    with ThreadPoolExecutor(len(jobs), "seed") as pool:
-        done = [pool.submit(train_one, job, learner) for job, learner in zip(jobs, learners, strict=True)]
+    with ExitStack() as locks:
+        for job in jobs:
+            locks.enter_context(locked(job.path))
+        for job in jobs:  # asked again: other processes may have been here until now
+            job.check(overwrite=overwrite)
+        with ThreadPoolExecutor(len(jobs), "seed") as pool:
+            done = [pool.submit(train_one, *one) for one in zip(jobs, learners, watches, strict=True)]
     failed = [error for future in done if (error := future.exception()) is not None]
     if failed:  # the others stopped because of one, and that is what to tell
         raise next((error for error in failed if not isinstance(error, StackError)), failed[0])
     return [job.path for job in jobs]
+
+
+def _watch_together(watch: Watch, runs: int) -> list[Watch]:
+    """Return a watch for each run of a stack; if ``watch`` stops the first, all stop after the next step.
+
+    Not at once, because then some would already wait in an update for those that stopped.
+    """
+    stop_after = math.inf
+
+    def leading(step: int, visit: TaskInfo | None, success: float | None) -> None:
+        nonlocal stop_after
+        try:
+            watch(step, visit, success)
+        except KeyboardInterrupt:
+            stop_after = min(stop_after, step)
+        following(step, visit, success)
+
+    def following(step: int, visit: TaskInfo | None, success: float | None) -> None:
+        if step > stop_after:
+            raise KeyboardInterrupt
+
+    return [leading, *[following] * (runs - 1)]
 
 
 class _Job:
@@ -149,29 +177,24 @@ class _Job:
         return check_free(self.path, self._manifest, overwrite=overwrite)
 
     def train(
-        self, agent: Agent, *, overwrite: bool, checkpoint_minutes: float, watch: Watch, say: Say
+        self, agent: Agent, checkpoint: Checkpoint | None, checkpoint_minutes: float, watch: Watch
     ) -> None:
-        """Train a freshly built agent, from the last checkpoint if there is one."""
+        """Train a freshly built agent, from a checkpoint or from the start; the folder is locked."""
         # Building the agent may have loaded torch.
         manifest = msgspec.structs.replace(self._manifest, threads=threads.describe())
-        with locked(self.path):
-            checkpoint = None
-            # Asked again: another process may have been here until now.
-            if check_free(self.path, manifest, overwrite=overwrite):
-                checkpoint = _last_checkpoint(self.path, agent, say)
-            if checkpoint is None:
-                clear(self.path)
-            with RunFolder(self.path, manifest, checkpoint) as folder:
-                train(
-                    self.protocol,
-                    self.stream,
-                    agent,
-                    self.seed,
-                    folder,
-                    watch,
-                    checkpoint_minutes=checkpoint_minutes,
-                    state=None if checkpoint is None else checkpoint.state,
-                )
+        if checkpoint is None:
+            clear(self.path)
+        with RunFolder(self.path, manifest, checkpoint) as folder:
+            train(
+                self.protocol,
+                self.stream,
+                agent,
+                self.seed,
+                folder,
+                watch,
+                checkpoint_minutes=checkpoint_minutes,
+                state=None if checkpoint is None else checkpoint.state,
+            )
 
 
 def _last_checkpoint(path: Path, agent: Agent, say: Say) -> Checkpoint | None:

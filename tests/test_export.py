@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from importlib.metadata import version
 from pathlib import Path
@@ -15,6 +16,7 @@ import torch
 from legion_bench import catalogue, launch
 from legion_bench.agents.legion.agent import LegionAgent
 from legion_bench.envs.metaworld import HAND_HIGH, HAND_LOW
+from legion_bench.envs.spaces import observation_space
 from legion_bench.errors import AgentError, LegionBenchError, RunError
 from legion_bench.export import CARD, ENTRY_POINT, PolicyCard, export
 from legion_bench.results import checkpoints
@@ -159,6 +161,8 @@ def test_torch_alone_runs_what_the_documentation_shows(exported: Path) -> None:
     assert (done.returncode, done.stderr) == (0, "")
     assert np.abs(json.loads(done.stdout)).max() <= 1
     assert np.shape(json.loads(done.stdout)) == (1, 4)
+    (shown,) = re.findall(r"torch.tensor\(\[(\[.*\])\]\)", block)
+    assert np.array(json.loads(shown)) in observation_space("legion-12")
 
 
 def test_no_place_on_this_machine_is_in_the_file(exported: Path) -> None:
@@ -188,7 +192,7 @@ def test_a_damaged_checkpoint_is_left_for_the_one_before(stopped: Path, tmp_path
         export(run, tmp_path / "b.pt2")
     note = tmp_path / "note.pt"
     note.write_text("no checkpoint")
-    with pytest.raises(RunError, match=r"note\.pt cannot be exported"):
+    with pytest.raises(RunError, match=r"note\.pt is no checkpoint of"):
         export(run, tmp_path / "b.pt2", note)
     assert not (tmp_path / "b.pt2").exists()
 

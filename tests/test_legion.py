@@ -7,9 +7,13 @@ from pathlib import Path
 import pytest
 
 from legion_bench import cards, launch
-from legion_bench.errors import CardError, LegionBenchError, RunError
+from legion_bench.agents.legion.learner import Learner
+from legion_bench.errors import AgentError, CardError, LegionBenchError, RunError
+from legion_bench.results import checkpoints
+from legion_bench.results.lock import locked
 from legion_bench.results.store import read_run
 from legion_bench.seeding import parse_seeds
+from legion_bench.types import Metrics
 
 CARD = """
 title = "LEGION, tiny"
@@ -117,10 +121,51 @@ def test_stopping_one_seed_interrupts_all(card: str, tmp_path: Path) -> None:
 
     with pytest.raises(KeyboardInterrupt):
         launch.run_stack("tiny", card, (0, 1), tmp_path, watch=watch)
-    statuses = [read_run(tmp_path / f"seed-{seed}").manifest.status for seed in (0, 1)]
-    assert statuses == ["interrupted", "interrupted"]
+    for seed in (0, 1):
+        path = tmp_path / f"seed-{seed}"
+        assert read_run(path).manifest.status == "interrupted"
+        checkpoint, _ = checkpoints.newest(path)
+        assert checkpoint is not None
+        assert checkpoint.step == 151
     with pytest.raises(RunError, match="a stack cannot go on"):
         launch.run_stack("tiny", card, (0, 1), tmp_path)
+    launch.run("tiny", card, 1, tmp_path / "seed-1")
+    assert read_run(tmp_path / "seed-1").manifest.status == "finished"
+
+
+def test_a_stack_deletes_nothing_while_another_process_writes_to_one_of_its_folders(
+    card: str, tmp_path: Path
+) -> None:
+    finished = launch.run("tiny", "random", 0, tmp_path / "seed-0")
+    before = (finished / "evaluations.jsonl").read_bytes()
+    with locked(tmp_path / "seed-1"), pytest.raises(RunError, match="another process"):
+        launch.run_stack("tiny", card, (0, 1), tmp_path, overwrite=True)
+    assert (finished / "evaluations.jsonl").read_bytes() == before
+
+
+def test_a_run_whose_losses_are_no_numbers_stops_and_can_go_on_from_before(
+    card: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    learn = Learner.update
+    step = 0
+
+    def spoil(learner: Learner) -> list[Metrics]:
+        if step >= 700:
+            learner.parameters["critic"].flat.fill_(float("nan"))
+        return learn(learner)
+
+    def watch(now: int, *_: object) -> None:
+        nonlocal step
+        step = now
+
+    monkeypatch.setattr(Learner, "update", spoil)
+    with pytest.raises(AgentError, match="critic_loss is nan at update"):
+        launch.run("tiny", card, 0, tmp_path / "run", checkpoint_minutes=0, watch=watch)
+    monkeypatch.undo()
+    assert "step 7" in str(read_run(tmp_path / "run").manifest.error)
+    launch.run("tiny", card, 0, tmp_path / "run")
+    whole = launch.run("tiny", card, 0, tmp_path / "whole")
+    assert (tmp_path / "run" / "evaluations.jsonl").read_bytes() == (whole / "evaluations.jsonl").read_bytes()
 
 
 @pytest.mark.parametrize(

@@ -15,12 +15,13 @@ import torch
 from torch import Tensor
 
 from legion_bench import language
+from legion_bench.agents.legion import knowledge
 from legion_bench.agents.legion.config import LegionConfig, checked
-from legion_bench.agents.legion.knowledge import ENGINES, sorted_into
 from legion_bench.agents.legion.learner import Learner
-from legion_bench.agents.legion.mixture import Components, Mixture
+from legion_bench.agents.legion.mixture import Components, Mixture, MixtureError
 from legion_bench.agents.legion.rendezvous import Rendezvous
 from legion_bench.agents.parameters import offset
+from legion_bench.errors import AgentError, CardError, LanguageError
 from legion_bench.scaling import RunningScale
 from legion_bench.seeding import derive
 from legion_bench.types import Actions, AgentSetup, Floats, Ints, Knowledge, Metrics, TaskInfo, Transitions
@@ -115,7 +116,9 @@ class LegionAgent:
         reported: Metrics = {}
         if since == 0 or (since > 0 and since % config.train_freq == 0):
             for _ in range(config.warmup_updates if since == 0 else 1):
-                reported = self._meet(self._learner.update)[self._seed]
+                reported = self._learn()
+        elif self._meet.parties > 1:  # no seed of a stack runs ahead: they could not stop together
+            self._meet(lambda: None)
         since = self._visit_steps - config.first_fit
         if config.prior == "dpmm" and since >= 0 and since % config.fit_every == 0:
             reported = {**reported, "components": float(self._fit())}
@@ -123,7 +126,7 @@ class LegionAgent:
 
     def end_task(self, task: TaskInfo) -> Knowledge:
         """Return latents of past transitions, sorted into the mixture's components."""
-        return sorted_into(self._mixture, *self._latents())
+        return knowledge.sorted_into(self._mixture, *self._latents())
 
     def leave(self, error: BaseException) -> None:
         """Let the others of a stack stop, since this one has, because of ``error``."""
@@ -150,13 +153,23 @@ class LegionAgent:
             generator.set_state(state["random"][use])
         self._fits, self._visit_steps = state["fits"], state["visit_steps"]
 
+    def _learn(self) -> Metrics:
+        try:
+            return self._meet(self._learner.update)[self._seed]
+        except AgentError as error:
+            raise AgentError(f"{error} It was step {self._visit_steps} of the visit.") from error
+
     def _fit(self) -> int:
         """Fit the mixture to latents of past transitions; return how many components it has."""
         latents, _ = self._latents()
         seed = derive(self._setup.seed, "fit", self._fits)
         self._fits += 1
-        fit = ENGINES[self.config.engine].fit
-        mixture = fit(latents.double().numpy(), self._mixture, self.config.mixture, seed)
+        try:
+            mixture = knowledge.fit(self.config, latents, self._mixture, seed)
+        except MixtureError as error:
+            raise MixtureError(
+                f"fit {self._fits} of LEGION's mixture, at step {self._visit_steps} of the visit: {error}"
+            ) from error
         self._take_over(mixture)
         return len(mixture.weights)
 
@@ -192,10 +205,12 @@ class LegionAgent:
 
 
 def _learner(config: LegionConfig, setups: Sequence[AgentSetup]) -> Learner:
+    if config.device == "cuda" and not torch.cuda.is_available():
+        raise CardError('parameters: device is "cuda", but PyTorch finds no GPU here: say "cpu"')
     (size,) = setups[0].observation_space.shape
     identities = _identities(config, setups[0].tasks)
     if config.prior == "dpmm":
-        ENGINES[config.engine].check()
+        knowledge.check(config.engine)
     return Learner(config, size, identities, [setup.seed for setup in setups])
 
 
@@ -207,4 +222,7 @@ def _identities(config: LegionConfig, visits: Sequence[TaskInfo]) -> Tensor:
     if config.identity == "one-hot":
         return torch.eye(len(instructions))
     rows = [language.embedding(instructions[index]) for index in sorted(instructions)]
+    sizes = sorted({row.size for row in rows})
+    if len(sizes) > 1:
+        raise LanguageError(f"embeddings of a stream's instructions must have one size, got {sizes}")
     return torch.from_numpy(np.stack(rows)).float()

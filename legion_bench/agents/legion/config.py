@@ -72,9 +72,10 @@ class LegionConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     """A factor, or division by each task's running standard deviation."""
     observation_offset: tuple[float, ...] = ()
     """Subtracted from observations, one number per value; empty for none."""
-    observation_scale: float = 1.0
+    observation_scale: Rate = 1.0
     """Observations are multiplied by it then."""
     device: Literal["cpu", "cuda"] = "cpu"
+    """Where networks and memory are."""
 
 
 def checked(parameters: dict[str, Any]) -> LegionConfig:
@@ -86,7 +87,7 @@ def checked(parameters: dict[str, Any]) -> LegionConfig:
     """
     config = parse(parameters, LegionConfig)
     least = least_latents(config.mixture)
-    for key in ("first_fit", "fit_samples"):
+    for key in ("first_fit", "fit_samples", "buffer_size"):
         if config.prior == "dpmm" and getattr(config, key) < least:
             raise CardError(f"parameters: {key} must be at least {least}, so many latents a mixture needs")
     return config

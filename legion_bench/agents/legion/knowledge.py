@@ -7,10 +7,33 @@ import torch
 from torch import Tensor
 
 from legion_bench.agents.legion import bnpy_engine, torch_engine
+from legion_bench.agents.legion.config import LegionConfig
 from legion_bench.agents.legion.mixture import Components, Mixture, expected_log_joint
 from legion_bench.types import Ints, Knowledge
 
-ENGINES = {"bnpy": bnpy_engine, "torch": torch_engine}
+
+def check(engine: str) -> None:
+    """Raise MixtureError unless an engine can be used."""
+    if engine == "bnpy":
+        bnpy_engine.check()
+
+
+def fit(config: LegionConfig, latents: Tensor, previous: Mixture | None, seed: int) -> Mixture:
+    """Return the mixture that the card's engine fits to latents [M, z].
+
+    Args:
+        config: says engine and settings.
+        latents: of transitions.
+        previous: where to start.
+        seed: of the fit's randomness.
+
+    Raises:
+        MixtureError: it cannot be fitted; says why.
+    """
+    given, settings = latents.double().numpy(), config.mixture
+    if config.engine == "torch":
+        return torch_engine.fit(given, previous, settings, seed, config.device)
+    return bnpy_engine.fit(given, previous, settings, seed)
 
 
 def sorted_into(mixture: Mixture | None, latents: Tensor, tasks: Ints) -> Knowledge:

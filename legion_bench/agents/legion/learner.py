@@ -28,7 +28,6 @@ from legion_bench.types import Metrics
 
 ACTION = 4
 POLICY_TERMS = ("critic_loss", "actor_loss", "temperature_loss", "temperature")
-ENCODER_TERMS = ("kl", "dynamics_loss", "language_loss")
 # Updates between looks at the losses on a GPU, which has to be waited for.
 _LOOK_EVERY = 50
 
@@ -93,7 +92,10 @@ class Learner:
         self._updates = 0
         self._batch: Batch | None = None
         self._policy_losses = torch.zeros(len(POLICY_TERMS), count, device=device)
-        self._encoder_losses = torch.zeros(len(ENCODER_TERMS), count, device=device)
+        self._encoder_terms = ["kl"]
+        if config.decoders:
+            self._encoder_terms += ["dynamics_loss", "language_loss"] if identity else ["dynamics_loss"]
+        self._encoder_losses = torch.zeros(len(self._encoder_terms), count, device=device)
         self._update_policy: Callable[[], None] = self._learn_policy
         if device.type == "cuda":
             self._update_policy = self._capture
@@ -170,7 +172,7 @@ class Learner:
         due = self._updates % self.config.encoder_every == 0
         if due:
             self._learn_encoder()
-        if self._device.type == "cuda" and self._updates % _LOOK_EVERY:
+        if self._device.type == "cuda" and not due and self._updates % _LOOK_EVERY:
             return [{}] * len(self._seeds)
         return self._look(with_encoder=due)
 
@@ -254,8 +256,7 @@ class Learner:
         self._descend("encoder", loss)
         with torch.no_grad():
             self._tabulate()
-            for row, term in enumerate(ENCODER_TERMS):
-                self._encoder_losses[row] = terms.get(term, 0.0)
+            torch.stack([terms[term] for term in self._encoder_terms], out=self._encoder_losses)
 
     def _divergence(self, mean: Tensor, log_variance: Tensor, latents: Tensor) -> Tensor:
         """Return the KL divergence [S] from what latents are drawn towards, mean over the batch."""
@@ -276,19 +277,27 @@ class Learner:
         """Return the losses of each seed, having made sure that they are numbers."""
         terms = dict(zip(POLICY_TERMS, self._policy_losses.tolist(), strict=True))
         if with_encoder:
-            terms |= zip(ENCODER_TERMS, self._encoder_losses.tolist(), strict=True)
+            terms |= zip(self._encoder_terms, self._encoder_losses.tolist(), strict=True)
         for name, values in terms.items():
-            for value in values:
+            for seed, value in enumerate(values):
                 if not math.isfinite(value):
+                    whose = "" if len(values) == 1 else f", of seed {seed + 1} of {len(values)},"
                     raise AgentError(
-                        f"LEGION's {name} is {value} at update {self._updates}: training cannot go on."
-                        " A lower learning_rate or reward_scale may help"
+                        f"LEGION's {name}{whose} is {value} at update {self._updates}: training cannot go"
+                        " on. A card with a lower learning_rate or reward_scale may help."
                     )
         return [{name: values[seed] for name, values in terms.items()} for seed in range(len(self._seeds))]
 
     def state(self, seed: int) -> dict[str, Any]:
-        """Return copies of all that decides what one seed does next, but for its components."""
+        """Return copies of all that decides what one seed does next, but for its components.
+
+        Raises:
+            AgentError: its networks have come to hold what is no number; nobody should go on from that.
+        """
         target = self._critic_target.flat[self._members("critic", seed)]
+        for part, own in self.parameters.items():
+            if not own.flat[self._members(part, seed)].isfinite().all():
+                raise AgentError(f"LEGION's {part} holds what is no number after update {self._updates}")
         return {
             "parameters": {
                 part: own.flat[self._members(part, seed)].cpu().clone()
@@ -305,9 +314,18 @@ class Learner:
         }
 
     def load(self, seed: int, state: dict[str, Any]) -> None:
-        """Take over what :meth:`state` returned."""
+        """Take over what :meth:`state` returned.
+
+        Raises:
+            AgentError: it is that of networks of other sizes, say because embeddings have another.
+        """
         for part, own in self.parameters.items():
             members = self._members(part, seed)
+            if own.flat[members].shape != (shape := state["parameters"][part].shape):
+                raise AgentError(
+                    f"LEGION's {part} has {own.flat.shape[1]:,} parameters, that of the state {shape[1]:,}:"
+                    " sizes, tasks or embeddings are not those it was made with"
+                )
             own.flat[members] = state["parameters"][part].to(self._device)
             self._optimisers[part].load(members, state["optimisers"][part])
         self._critic_target.flat[self._members("critic", seed)] = state["critic_target"].to(self._device)

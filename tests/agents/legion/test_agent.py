@@ -366,7 +366,7 @@ def test_a_seed_that_cannot_learn_stops_the_stack_and_says_why(setup: AgentSetup
 
     errors = together(3, lambda place: life(agents[place]))
     assert sorted(type(error).__name__ for error in errors) == ["AgentError", "StackError", "StackError"]
-    assert all("LEGION's critic_loss is nan at update 6" in str(error) for error in errors)
+    assert all("LEGION's critic_loss, of seed 2 of 3, is nan at update 6" in str(error) for error in errors)
 
 
 def test_a_seed_that_leaves_frees_the_others(setup: AgentSetup) -> None:

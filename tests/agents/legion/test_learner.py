@@ -11,7 +11,7 @@ import torch
 
 from legion_bench.agents.legion.config import Part
 from legion_bench.agents.legion.encoder import tabulate
-from legion_bench.agents.legion.learner import ENCODER_TERMS, POLICY_TERMS, Learner
+from legion_bench.agents.legion.learner import POLICY_TERMS, Learner
 from legion_bench.errors import AgentError
 
 from .learners import OBSERVATION, TASKS, components, make, transitions
@@ -81,13 +81,37 @@ def test_the_encoder_is_due_every_so_many_updates() -> None:
         (reported,) = learner.update()
         due = update % 3 == 0
         assert learner.parameters["encoder"].flat.equal(before) != due
-        assert tuple(reported) == POLICY_TERMS + (ENCODER_TERMS if due else ())
+        encoder = ("kl", "dynamics_loss", "language_loss") if due else ()
+        assert tuple(reported) == POLICY_TERMS + encoder
 
 
-def test_without_decoders_their_losses_are_zero() -> None:
+def test_without_decoders_nothing_is_reported_of_them() -> None:
     (reported,) = make(decoders=False, encoder_every=1).update()
-    assert (reported["dynamics_loss"], reported["language_loss"]) == (0.0, 0.0)
+    assert tuple(reported) == (*POLICY_TERMS, "kl")
     assert reported["kl"] > 0
+
+
+def test_nobody_goes_on_from_what_is_no_number() -> None:
+    learner = make()
+    learner.parameters["critic"].flat[0, 0] = float("nan")
+    with pytest.raises(AgentError, match="critic holds what is no number after update 0"):
+        learner.state(0)
+
+
+def test_a_state_of_other_sizes_is_refused() -> None:
+    with pytest.raises(AgentError, match=r"encoder has .* parameters, that of the state"):
+        make(encoder_width=16).load(0, make(encoder_width=8).state(0))
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+def test_a_captured_update_is_the_eager_one() -> None:
+    captured, eager = make(device="cuda"), make(device="cuda")
+    eager._update_policy = eager._learn_policy
+    for _ in range(60):
+        captured.update()
+        eager.update()
+    for part, parameters in captured.parameters.items():
+        torch.testing.assert_close(parameters.flat, eager.parameters[part].flat, rtol=1e-4, atol=1e-5)
 
 
 def test_each_task_has_its_own_temperature() -> None:
@@ -198,5 +222,7 @@ def test_a_loss_that_is_not_finite_is_named_with_its_update(
     live(learner, 3)
     with torch.no_grad():
         learner.parameters[part].tensors[name][-1] = value
-    with pytest.raises(AgentError, match=rf"LEGION's {term} is (nan|inf) at update 4:.* learning_rate"):
+    with pytest.raises(
+        AgentError, match=rf"LEGION's {term}, of seed 2 of 2, is (nan|inf) at update 4:.* learning_rate"
+    ):
         learner.update()
