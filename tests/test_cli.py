@@ -248,3 +248,28 @@ def test_doctor_is_content_with_the_machine_that_runs_the_tests(call: Call) -> N
     for name in ("python", "mujoco", "KUKA scene", "rendering", "bnpy", "threads"):
         assert f" {name}: " in out
     assert "FAIL" not in out
+
+
+@pytest.mark.parametrize(
+    "options", [["--seeds", "0-1"], ["--stack"], ["--stack", "--seeds", "0-1", "--seed", "3"]]
+)
+def test_seeds_and_stack_go_together(call: Call, options: list[str]) -> None:
+    code, _, err = call("run", "--protocol", "tiny", "--agent", "legion-small", *options)
+    assert code == 2
+    assert "--seeds and --stack go together" in err
+    assert not Path("runs").exists()
+
+
+def test_a_stack_writes_a_folder_for_each_seed(call: Call, tmp_path: Path) -> None:
+    card = tmp_path / "quick.toml"
+    card.write_text(
+        'title = "LEGION, hardly learning"\nentry_point = "legion_bench.agents.legion.agent:LegionAgent"\n'
+        '[parameters]\nwidth = 8\nencoder_width = 8\nbatch_size = 8\nengine = "torch"\n'
+        "learning_starts = 1_100\nwarmup_updates = 0\nfirst_fit = 1_150\nbuffer_size = 3_000\n",
+        encoding="utf-8",
+    )
+    code, out, err = call("run", "--protocol", "tiny", "--agent", card, "--seeds", "4-5", "--stack")
+    assert code == 0, err
+    for seed in (4, 5):
+        assert f"Run written to runs/tiny/quick/seed-{seed}" in out
+        assert Path(f"runs/tiny/quick/seed-{seed}/knowledge/1.npz").is_file()
