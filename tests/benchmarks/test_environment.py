@@ -194,7 +194,7 @@ def test_ten_episodes_of_legions_ten_tasks(benchmark: Any) -> None:
     stream = load_stream("kuka-curriculum")
     chosen = actions(100)
     with closing(Evaluator(stream, 10, seed=0)) as evaluator:
-        benchmark.pedantic(lambda: evaluator(lambda *_: next(chosen), 0, -1), rounds=3, warmup_rounds=1)
+        benchmark.pedantic(lambda: evaluator(lambda *_: next(chosen), 0, None), rounds=3, warmup_rounds=1)
 
 
 def test_construction(benchmark: Any) -> None:
