@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import importlib
 import inspect
-import os
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib.metadata import entry_points
 from typing import Any
 
 from legion_bench import cards, catalogue
+from legion_bench.agents.imports import import_class
 from legion_bench.cards import AgentCard
 from legion_bench.errors import CardError, unknown
 from legion_bench.types import Agent, AgentSetup, StackedAgent
@@ -92,7 +90,8 @@ def _naming(card: AgentCard) -> Iterator[None]:
 
 def _factory(card: AgentCard) -> Any:
     """Return a card's class, checked."""
-    factory = _import(card)
+    with _naming(card):
+        factory = import_class(card.entry_point)
     missing = [method for method in _METHODS if not callable(getattr(factory, method, None))]
     if missing:
         raise CardError(
@@ -101,23 +100,6 @@ def _factory(card: AgentCard) -> Any:
         )
     _check_parameters(card, factory)
     return factory
-
-
-def _import(card: AgentCard) -> Any:
-    module, _, attribute = card.entry_point.partition(":")
-    if not (attribute and all(part.isidentifier() for part in module.split("."))):
-        raise CardError(
-            f"agent {card.name!r}: entry_point must read package.module:Class, got {card.entry_point!r}"
-        )
-    if os.getcwd() not in sys.path:  # as `python -m` does: an agent need not be installed to be tried
-        sys.path.insert(0, os.getcwd())
-    try:  # any other error is a bug in the module, which its author wants to see whole
-        imported = importlib.import_module(module)
-    except ModuleNotFoundError as error:
-        raise CardError(f"agent {card.name!r}: cannot import {card.entry_point}: {error}") from error
-    if not hasattr(imported, attribute):
-        raise CardError(f"agent {card.name!r}: cannot import {card.entry_point}: no {attribute} in {module}")
-    return getattr(imported, attribute)
 
 
 def _check_parameters(card: AgentCard, factory: Any) -> None:
