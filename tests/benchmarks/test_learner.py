@@ -52,7 +52,7 @@ def adapter(agent: Sb3Agent) -> Callable[[], Any]:
 
 
 def bare(agent: Sb3Agent) -> Callable[[], Any]:
-    model = agent._model
+    model = agent.model
     return lambda: model.train(model.gradient_steps, model.batch_size)
 
 

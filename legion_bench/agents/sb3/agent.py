@@ -92,7 +92,7 @@ class Sb3Agent:
             Steps(
                 inputs=self._inputs(batch.observations, batch.tasks),
                 actions=batch.actions,
-                rewards=batch.rewards * self.config.reward_scale,
+                rewards=(batch.rewards * self.config.reward_scale).astype(np.float32),
                 next_inputs=self._inputs(batch.next_observations, batch.tasks),
                 terminated=batch.terminated,
                 truncated=batch.truncated,
@@ -150,7 +150,7 @@ class Sb3Agent:
         return inputs
 
     def _predict(self, inputs: Inputs) -> Actions:
-        return self.model.predict(inputs, deterministic=True)[0]  # type: ignore[return-value]
+        return self.model.predict(inputs, deterministic=True)[0]
 
     def _build(self, seed: int) -> Model:
         config = self.config
@@ -167,7 +167,7 @@ class Sb3Agent:
             if config.heads:
                 policy = _MULTI_HEAD[config.algorithm]
                 kwargs["heads"] = self._slots
-            model = ALGORITHMS[config.algorithm](policy, _Spaces(self._setup), seed=seed, **options)
+            model: Model = ALGORITHMS[config.algorithm](policy, _Spaces(self._setup), seed=seed, **options)
         except (TypeError, ValueError, AssertionError, RuntimeError) as error:
             raise CardError(f"{config.algorithm} refuses the card's options: {error}") from error
         finally:
@@ -227,15 +227,7 @@ def _collection(model: Model, config: Sb3Config) -> Collection:
 
 def _hook(model: Model, method: Method) -> None:
     """Have a method asked before every step of the networks' optimizers."""
-    shared: tuple[Part, ...] = ("actor", "critic")
-    for optimizer in _networks_optimizers(model):
-        parts: tuple[Part, ...] = (
-            shared
-            if isinstance(model, PPO)
-            else ("actor",)
-            if optimizer is model.actor.optimizer
-            else ("critic",)
-        )
+    for optimizer, parts in _networks_optimizers(model).items():
 
         def hook(*_: Any, parts: tuple[Part, ...] = parts) -> None:
             for part in parts:
@@ -244,16 +236,18 @@ def _hook(model: Model, method: Method) -> None:
         optimizer.register_step_pre_hook(hook)
 
 
-def _networks_optimizers(model: Model) -> list[torch.optim.Optimizer]:
+def _networks_optimizers(model: Model) -> dict[torch.optim.Optimizer, tuple[Part, ...]]:
+    """Return each optimizer with the parts that it trains."""
     if isinstance(model, PPO):
-        return [model.policy.optimizer]
-    return [model.actor.optimizer, model.critic.optimizer]
+        return {model.policy.optimizer: ("actor", "critic")}
+    return {model.actor.optimizer: ("actor",), model.critic.optimizer: ("critic",)}
 
 
 def _optimizers(model: Model) -> list[torch.optim.Optimizer]:
+    optimizers = list(_networks_optimizers(model))
     if isinstance(model, SAC) and model.ent_coef_optimizer is not None:
-        return [*_networks_optimizers(model), model.ent_coef_optimizer]
-    return _networks_optimizers(model)
+        optimizers.append(model.ent_coef_optimizer)
+    return optimizers
 
 
 def _temperature(model: Model) -> torch.Tensor | None:
@@ -264,6 +258,7 @@ def _temperature(model: Model) -> torch.Tensor | None:
 
 def _set_temperature(model: Model, value: torch.Tensor | None) -> None:
     if value is not None:
-        assert isinstance(model, SAC) and model.log_ent_coef is not None
+        assert isinstance(model, SAC)
+        assert model.log_ent_coef is not None
         with torch.no_grad():
             model.log_ent_coef.copy_(value)

@@ -27,7 +27,7 @@ class Steps:
 
     inputs: Inputs
     actions: Actions
-    rewards: NDArray[np.float64]
+    rewards: NDArray[np.float32]
     next_inputs: Inputs
     terminated: Bools
     truncated: Bools
@@ -73,12 +73,15 @@ class OffPolicy:
 
     @property
     def warming_up(self) -> bool:
+        """Whether the visit's random steps last."""
         return self._model.num_timesteps < self._model.learning_starts
 
     def begin_visit(self) -> None:
+        """Begin with random steps again."""
         self._model.num_timesteps = self._rounds = self._since = 0
 
     def act(self, inputs: Inputs, guides: Ints | None) -> Actions:
+        """Return SB3's exploring actions [N, 4]."""
         model, rows = self._model, len(inputs)
         if self.warming_up and guides is not None:
             actions, _ = model.predict(_on_tasks(inputs, guides))
@@ -109,6 +112,7 @@ class OffPolicy:
         self._since += len(over)
 
     def train(self) -> bool:
+        """Take the gradient steps that are due, after the random steps."""
         model = self._model
         if self._rounds % self._every:
             return False
@@ -121,6 +125,7 @@ class OffPolicy:
 
     @property
     def stored_bytes(self) -> int:
+        """Of the filled part of the replay buffer."""
         return sum(array.nbytes for array in _rows(self._buffer).values())
 
     @property
@@ -129,6 +134,7 @@ class OffPolicy:
         return self._model.replay_buffer
 
     def state_dict(self) -> dict[str, Any]:
+        """Return the replay buffer and counts."""
         return {
             "timesteps": self._model.num_timesteps,
             "rounds": self._rounds,
@@ -137,13 +143,19 @@ class OffPolicy:
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Put them back."""
         self._model.num_timesteps = state["timesteps"]
         self._rounds, self._since = state["rounds"], state["since"]
         _load_buffer(self._buffer, state)
 
 
 class OnPolicy:
-    """PPO: rollouts of ``n_steps`` in every row, each trained on once; a visit's last, unfinished one is dropped."""
+    """PPO: rollouts of ``n_steps`` in every row, each trained on once.
+
+    A visit's last rollout is dropped if it is not full.
+    """
+
+    warming_up = False
 
     def __init__(self, model: PPO) -> None:
         """Collect for ``model``."""
@@ -152,19 +164,20 @@ class OnPolicy:
         """[rows] whether an episode begins with the next step."""
         self._chosen: tuple[Any, Any, Any] | None = None
 
-    warming_up = False
-
     def begin_visit(self) -> None:
+        """Begin a rollout."""
         self._starts = np.ones(0, bool)
 
     def act(self, inputs: Inputs, guides: Ints | None) -> Actions:
+        """Return drawn actions [N, 4], clipped; remember them as they were drawn."""
         model = self._model
         model.policy.set_training_mode(False)
         with torch.no_grad():
             actions, values, log_probabilities = model.policy(torch.as_tensor(inputs, device=model.device))
         # Unclipped, which is what they were drawn as, with what the networks thought of them.
-        self._chosen = actions.cpu().numpy(), values, log_probabilities
-        return np.clip(self._chosen[0], -1.0, 1.0)
+        drawn: Actions = actions.cpu().numpy()
+        self._chosen = drawn, values, log_probabilities
+        return drawn.clip(-1.0, 1.0)
 
     def store(self, steps: Steps) -> None:
         """Add to the rollout; a truncated episode's last reward includes the value of what follows."""
@@ -186,6 +199,7 @@ class OnPolicy:
             model.rollout_buffer.compute_returns_and_advantage(last, self._starts)
 
     def train(self) -> bool:
+        """Train on a full rollout, once."""
         if not self._model.rollout_buffer.full:
             return False
         self._model.train()
@@ -199,9 +213,11 @@ class OnPolicy:
 
     @property
     def stored_bytes(self) -> int:
+        """Of the filled part of the rollout."""
         return sum(array.nbytes for array in _rows(self._model.rollout_buffer).values())
 
     def state_dict(self) -> dict[str, Any]:
+        """Return the rollout so far."""
         return {
             "starts": self._starts.copy(),
             "rows": self._model.rollout_buffer.n_envs,
@@ -209,6 +225,7 @@ class OnPolicy:
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Put it back."""
         buffer = self._model.rollout_buffer
         self._starts = state["starts"].copy()
         self._model.n_envs = buffer.n_envs = state["rows"]

@@ -51,7 +51,8 @@ class Learner:
     def policy(self, observations: Tensor) -> tuple[Tensor, Tensor]:
         """Return the Gaussian [B, 4] that actions are drawn from: its means and log standard deviations.
 
-        SAC's before squashing. TD3 has no deviations: its are constant zeros, in log, and its means its actions.
+        SAC's before squashing. TD3 has no deviations: they are constant zeros, in log, and the means its
+        actions.
         """
         match self.model:
             case SAC():
@@ -65,7 +66,7 @@ class Learner:
         return mean, log_std
 
     def values(self, observations: Tensor, actions: Tensor) -> Tensor:
-        """Return what the critics say: [B, critics] of SAC's and TD3's, [B, 1] of PPO's, which sees no actions."""
+        """Return what the critics say: [B, critics]; PPO's one critic sees no actions."""
         if isinstance(self.model, PPO):
             return self.model.policy.predict_values(observations)
         return torch.cat(self.model.critic(observations, actions), 1)

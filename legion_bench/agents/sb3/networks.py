@@ -49,21 +49,27 @@ class TaskInput(BaseFeaturesExtractor):
 class Heads(nn.Module):
     """A linear output layer per task; each row of a batch goes through its own task's."""
 
-    def __init__(self, like: nn.Linear, heads: int, source: TaskInput) -> None:
-        """Stand in for ``like``, ``heads`` times; ``source`` saw the batch before."""
+    def __init__(self, like: Any, heads: int, source: Any) -> None:
+        """Stand in for a layer, so many times.
+
+        Args:
+            like: the ``nn.Linear`` whose shape each head has.
+            heads: how many.
+            source: the :class:`TaskInput` that every batch passes before it comes here.
+        """
         super().__init__()
         self.all = nn.Linear(like.in_features, heads * like.out_features)
         self._heads, self._source = heads, (source,)  # in a tuple: not a child of this module
 
     def forward(self, features: Tensor) -> Tensor:
-        """[B, in] → [B, out]"""
-        outputs = self.all(features).view(len(features), self._heads, -1)
+        """Return [B, out] for features [B, in]."""
+        outputs: Tensor = self.all(features).view(len(features), self._heads, -1)
         tasks = self._source[0].tasks
         return outputs[torch.arange(len(tasks), device=tasks.device), tasks]
 
 
 class _OneHeadPerTask:
-    """What SACPolicy and TD3Policy share: heads instead of the last layers, before an optimizer sees them."""
+    """What SACPolicy and TD3Policy share: heads for last layers, put in before an optimizer sees them."""
 
     def __init__(self, *args: Any, heads: int, **kwargs: Any) -> None:
         self._heads = heads
@@ -90,28 +96,29 @@ class MultiHeadPpoPolicy(ActorCriticPolicy):
     """PPO with an output layer per task for actions and values."""
 
     def __init__(self, *args: Any, heads: int, **kwargs: Any) -> None:
+        """As the base class, with so many heads."""
         self._heads = heads
         super().__init__(*args, **kwargs)
 
     def _build(self, lr_schedule: Any) -> None:
         super()._build(lr_schedule)
-        source = self.features_extractor
-        self.action_net = Heads(self.action_net, self._heads, source)
-        self.value_net = Heads(self.value_net, self._heads, source)
-        for net, gain in ((self.action_net, 0.01), (self.value_net, 1.0)):  # as SB3 does
-            net.apply(partial(self.init_weights, gain=gain))
-        self.optimizer = self.optimizer_class(self.parameters(), lr=lr_schedule(1), **self.optimizer_kwargs)
+        for name, gain in (("action_net", 0.01), ("value_net", 1.0)):  # SB3's own gains
+            heads = Heads(getattr(self, name), self._heads, self.features_extractor)
+            setattr(self, name, heads.apply(partial(self.init_weights, gain=gain)))
+        settings: dict[str, Any] = {"lr": lr_schedule(1), **self.optimizer_kwargs}
+        self.optimizer = self.optimizer_class(self.parameters(), **settings)
 
 
 def _with_heads(network: Any, heads: int) -> Any:
     source = network.features_extractor
     match network:
         case SacActor():
-            network.mu = Heads(network.mu, heads, source)
-            network.log_std = Heads(network.log_std, heads, source)
+            for name in ("mu", "log_std"):
+                setattr(network, name, Heads(getattr(network, name), heads, source))
         case Td3Actor():
-            network.mu[-2] = Heads(network.mu[-2], heads, source)  # a tanh follows
+            layers: Any = network.mu
+            layers[-2] = Heads(layers[-2], heads, source)  # a tanh follows
         case ContinuousCritic():
-            for q_net in network.q_networks:
-                q_net[-1] = Heads(q_net[-1], heads, source)
+            for layers in network.q_networks:
+                layers[-1] = Heads(layers[-1], heads, source)
     return network.to(network.device)

@@ -25,8 +25,8 @@ class Method:
     Options: ClassVar[type[Options]] = Options
     """What a card may set."""
     needs: ClassVar[frozenset[str]] = frozenset()
-    """Among ``"replay"`` (an off-policy algorithm: SAC, TD3), ``"optimizers"`` (actor and critic have one
-    each: SAC, TD3) and ``"tasks"`` (networks are told the task: an identity or heads). Checked before training."""
+    """Checked before training: ``"replay"`` (an off-policy algorithm: SAC, TD3), ``"optimizers"`` (actor and
+    critic have one each: SAC, TD3), ``"tasks"`` (the networks are told the task: an identity or heads)."""
 
     def __init__(self, learner: Learner, options: Any) -> None:
         """Take the learner, whose networks are freshly built, and the card's options.
@@ -40,7 +40,7 @@ class Method:
         """A visit begins; the card's resets have been made."""
 
     def on_gradients(self, part: Part) -> None:
-        """SB3 is about to step an optimizer: change the ``.grad`` of ``learner.parameters(part)`` in place."""
+        """SB3 is about to step an optimizer: change the ``.grad`` of a part's parameters in place."""
 
     def on_task_end(self, task: TaskInfo) -> None:
         """A visit is over; the learner's memory still holds its transitions."""

@@ -19,7 +19,7 @@ PARTS = ("buffer", "optimizer", "actor", "critic", "temperature")
 
 def parts(agent: Sb3Agent) -> dict[str, bytes]:
     """Return the state of every part that a card can reset."""
-    model = agent._model
+    model = agent.model
     buffer, entropy = model.replay_buffer, model.log_ent_coef
     assert buffer is not None
     assert entropy is not None
@@ -91,7 +91,7 @@ def test_a_time_limit_is_bootstrapped_and_an_end_is_not(
 ) -> None:
     agent = make_agent()
     agent.observe(random_transitions(0, terminated=terminated, truncated=truncated))
-    buffer = agent._model.replay_buffer
+    buffer = agent.model.replay_buffer
     assert buffer is not None
     assert (buffer.sample(1).dones.item() == 0) == bootstrapped
     assert bool(buffer.dones[0, 0]) == (terminated or truncated)
@@ -100,7 +100,7 @@ def test_a_time_limit_is_bootstrapped_and_an_end_is_not(
 def test_observations_and_rewards_are_scaled_as_the_card_says(make_agent: MakeAgent) -> None:
     agent, batch = make_agent(observation_scale=5.0, reward_scale=0.2), random_transitions(0)
     agent.observe(batch)
-    buffer = agent._model.replay_buffer
+    buffer = agent.model.replay_buffer
     assert buffer is not None
     np.testing.assert_allclose(buffer.observations[0], batch.observations * 5, rtol=1e-6)
     np.testing.assert_allclose(buffer.next_observations[0], batch.next_observations * 5, rtol=1e-6)

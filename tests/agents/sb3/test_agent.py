@@ -12,7 +12,8 @@ import torch
 from stable_baselines3 import SAC
 from stable_baselines3.common.logger import Logger
 
-from legion_bench.agents.sb3 import Sb3Agent, _GlobalRng
+from legion_bench.agents.sb3 import Sb3Agent
+from legion_bench.agents.sb3.rng import GlobalRng
 from legion_bench.types import AgentSetup, Transitions
 from tests.conftest import MakeSetup
 from tests.helpers import random_transitions
@@ -75,13 +76,13 @@ def test_random_steps_come_first_and_again_in_each_visit(
     agent = make_agent()
     for visit in make_setup("reach", "push").tasks:
         agent.begin_task(visit)
-        start, updated = weights(agent._model.policy), []
+        start, updated = weights(agent.model.policy), []
         for step in range(6):
             batch = random_transitions(step)
             agent.act(batch.observations, batch.tasks, explore=True)
             agent.observe(batch)
             updated.append(bool(agent.update()))
-            assert (weights(agent._model.policy) != start) == updated[-1]
+            assert (weights(agent.model.policy) != start) == updated[-1]
         assert updated == [False, False, False, True, True, True]
 
 
@@ -101,7 +102,7 @@ def test_random_steps_ignore_the_observation(make_agent: MakeAgent) -> None:
 
 def test_judged_actions_are_the_policys_mean_from_the_first_step(make_agent: MakeAgent) -> None:
     agent, given = make_agent(observation_scale=2.0), random_transitions(0, 5).observations
-    expected, _ = agent._model.predict((given * 2).astype(np.float32), deterministic=True)
+    expected, _ = agent.model.predict((given * 2).astype(np.float32), deterministic=True)
     for _ in range(2):
         np.testing.assert_array_equal(agent.act(given, np.zeros(5, int), explore=False), expected)
 
@@ -113,9 +114,9 @@ def test_training_is_sb3s_own(make_agent: MakeAgent, gradient_steps: int) -> Non
     for batch in batches:
         agent.observe(batch)
         agent.update()
-    with _GlobalRng():
+    with GlobalRng():
         bare = SAC(
-            "MlpPolicy", agent._model.env, seed=7, device="cpu", gradient_steps=gradient_steps, **OPTIONS
+            "MlpPolicy", agent.model.env, seed=7, device="cpu", gradient_steps=gradient_steps, **OPTIONS
         )
         bare.set_logger(Logger(folder=None, output_formats=[]))
         for number, batch in enumerate(batches, start=1):
@@ -123,7 +124,7 @@ def test_training_is_sb3s_own(make_agent: MakeAgent, gradient_steps: int) -> Non
             if number > OPTIONS["learning_starts"]:
                 bare.train(gradient_steps, OPTIONS["batch_size"])
     assert bare._n_updates == 3 * gradient_steps
-    assert weights(bare.policy) == weights(agent._model.policy)
+    assert weights(bare.policy) == weights(agent.model.policy)
 
 
 def add(model: SAC, batch: Any) -> None:
@@ -140,7 +141,7 @@ def test_rows_of_several_environments_are_kept_one_by_one(make_agent: MakeAgent)
     for row in range(4):
         part = {name: getattr(batch, name)[row : row + 1] for name in Transitions.__dataclass_fields__}
         one_by_one.observe(Transitions(**part))
-    kept, expected = agent._model.replay_buffer, one_by_one._model.replay_buffer
+    kept, expected = agent.model.replay_buffer, one_by_one.model.replay_buffer
     assert kept is not None
     assert expected is not None
     assert kept.size() == 4

@@ -45,7 +45,7 @@ def live(agent: Sb3Agent, steps: int = 8, *, judged: bool = False) -> Iterator[b
         action = agent.act(batch.observations, batch.tasks, explore=True)
         agent.observe(batch)
         agent.update()
-        yield action.tobytes() + weights(agent._model.policy)
+        yield action.tobytes() + weights(agent.model.policy)
 
 
 def weights(network: torch.nn.Module) -> bytes:
