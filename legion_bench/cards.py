@@ -25,7 +25,7 @@ Text = Annotated[str, Meta(min_length=1)]
 Robot = Literal["kuka", "sawyer"]
 Observation = Literal["legion-12", "metaworld-39"]
 Reward = Literal["v2", "v1", "legion"]
-Regime = Literal["lifelong", "expanding", "multi-task"]
+Regime = Literal["lifelong", "expanding", "multi-task", "single-task"]
 Placement = Annotated[str, Meta(pattern=r"^(fixed|every-episode|pool:[1-9][0-9]*)$")]
 ROBOTS: tuple[str, ...] = get_args(Robot)
 
@@ -118,7 +118,7 @@ class ProtocolCard(_Card, frozen=True, kw_only=True):
     """Episodes per task and evaluation."""
     regime: Regime = "lifelong"
     """What is trained together: each visit's task alone; with all tasks visited before
-    it; or all tasks of the stream at once."""
+    it; all tasks of the stream at once; or each visit's task alone by an agent of its own."""
     slots: Positive = 1
     """Training environments per task that act together."""
 

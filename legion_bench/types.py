@@ -167,7 +167,7 @@ class EvaluationRecord(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Position of the evaluated task: its first in the stream."""
     task: str
     presentation: int
-    """Visits to the evaluated task begun so far; 0 if it was never trained."""
+    """Visits to the evaluated task that the agent has begun so far; 0 if it was never trained."""
     episode: int
     success: int
     """1 if ``info["success"]`` was 1 at any step of the episode, else 0."""

@@ -328,6 +328,38 @@ def test_an_expanding_visit_trains_what_came_before_as_well(stream: StreamCard) 
     assert agent.transitions[-1].truncated.all()
 
 
+def test_each_visit_of_single_task_has_an_agent_of_its_own(stream: StreamCard) -> None:
+    first, kept, others = Diary(), Kept(), dict[int, Diary]()
+    alone = msgspec.structs.replace(PROTOCOL, regime="single-task")
+
+    def successor(position: int) -> Diary:
+        others[position] = Diary()
+        return others[position]
+
+    train(alone, stream, first, 5, kept, successor=successor)
+    assert list(others) == [1]
+    visits = ("reach", first), ("drawer-close", others[1])
+    for place, (name, agent) in enumerate(visits):
+        lived = [note for note, _ in itertools.groupby(agent.notes) if note not in ("observe", "update")]
+        told = [note for note in lived if note.startswith(("begin", "end"))]
+        assert told == [f"begin {name}", f"end {name}"]
+        assert agent.notes[-1] == "judge"
+        assert agent.updates == 7
+        assert {int(batch.tasks[0]) for batch in agent.transitions} == {place}
+    assert first.notes[0] == "judge"
+    found = [(records[0].step, records[0].stream_position) for records in kept.evaluations]
+    assert found == [(0, -1), (4, 0), (7, 0), (8, 1), (12, 1), (14, 1)]
+    shown = [[record.presentation for record in records[::2]] for records in kept.evaluations]
+    assert shown == [[0, 0], [1, 0], [1, 0], [0, 1], [0, 1], [0, 1]]
+
+
+@pytest.mark.parametrize(("regime", "given"), [("single-task", False), ("lifelong", True)])
+def test_a_successor_goes_with_single_task_alone(stream: StreamCard, regime: str, given: bool) -> None:
+    protocol = msgspec.structs.replace(PROTOCOL, regime=regime)
+    with pytest.raises(ValueError, match=f"not {regime!r}|goes with the regime 'single-task'"):
+        train(protocol, stream, Diary(), 5, Kept(), successor=(lambda _: Diary()) if given else None)
+
+
 class Knowing(Diary):
     """Hands over what it is told to."""
 
