@@ -113,8 +113,8 @@ def assert_same_results(path: Path, other: Path) -> None:
     for log in (EVALUATIONS, KNOWLEDGE):
         assert (path / log).read_bytes() == (other / log).read_bytes()
     one, two = read_run(path), read_run(other)
-    assert [(r.step, r.task, r.losses) for r in one.training] == [
-        (r.step, r.task, r.losses) for r in two.training
+    assert [(r.step, r.task, r.losses, r.gradient_updates, r.stored_bytes) for r in one.training] == [
+        (r.step, r.task, r.losses, r.gradient_updates, r.stored_bytes) for r in two.training
     ]
     clock = [record.wall_clock for record in one.training]
     assert clock == sorted(clock)

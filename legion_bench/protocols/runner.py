@@ -216,7 +216,8 @@ class _Loop:
             records = self._evaluator(policy, self._step, phase)
         self._recorder.evaluated(records)
         if phase is not None:
-            self._recorder.trained(self._clock.record(self._step, phase.visit))
+            footprint = checks.footprint(self._agent)
+            self._recorder.trained(self._clock.record(self._step, phase.visit, footprint))
         self._evaluations += 1
         self._show(phase, float(np.mean([record.success for record in records])))
         if self._step == self._schedule[-1].stop or self._checkpoint_is_due():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import itertools
+import sys
 from collections.abc import Iterable
 from typing import Any
 
@@ -19,6 +20,7 @@ from legion_bench.protocols.runner import train
 from legion_bench.seeding import derive
 from legion_bench.types import (
     EvaluationRecord,
+    Footprint,
     Knowledge,
     KnowledgeRecord,
     TrainingRecord,
@@ -358,6 +360,45 @@ def test_a_successor_goes_with_single_task_alone(stream: StreamCard, regime: str
     protocol = msgspec.structs.replace(PROTOCOL, regime=regime)
     with pytest.raises(ValueError, match=f"not {regime!r}|goes with the regime 'single-task'"):
         train(protocol, stream, Diary(), 5, Kept(), successor=(lambda _: Diary()) if given else None)
+
+
+class Thrifty(Diary):
+    """Says what it costs."""
+
+    def __init__(self, told: Any = None) -> None:
+        super().__init__()
+        self.told = told
+
+    def footprint(self) -> Any:
+        return self.told or Footprint(gradient_updates=2 * self.updates, parameters=5, stored_bytes=96)
+
+
+def test_the_cost_is_recorded_of_an_agent_that_tells_it(stream: StreamCard) -> None:
+    kept = Kept()
+    train(PROTOCOL, stream, Thrifty(), 5, kept)
+    assert [record.gradient_updates for record in kept.training] == [2 * step for step in STOPS]
+    assert {(record.parameters, record.stored_bytes) for record in kept.training} == {(5, 96)}
+
+
+def test_the_cost_of_another_agent_is_unknown_but_for_its_process(lived: tuple[Diary, Kept]) -> None:
+    for record in lived[1].training:
+        assert (record.gradient_updates, record.parameters, record.stored_bytes) == (None, None, None)
+        if sys.platform != "win32":
+            assert 2**26 < record.peak_memory_bytes < 2**36, "bytes: more than 64 MiB, less than 64 GiB"
+
+
+@pytest.mark.parametrize(
+    ("told", "complaint"),
+    [
+        ({"parameters": 3}, "must return a Footprint, got dict"),
+        (Footprint(-1, 0, 0), "gradient_updates must be an integer from 0, got -1"),
+        (Footprint(1, 2.5, 0), "parameters must be an integer from 0, got 2.5"),  # type: ignore[arg-type]
+        (Footprint(1, 2, True), "stored_bytes must be an integer from 0, got True"),
+    ],
+)
+def test_a_cost_that_makes_no_sense_is_refused(stream: StreamCard, told: Any, complaint: str) -> None:
+    with pytest.raises(AgentError, match=rf"Thrifty\.footprint:? {complaint}"):
+        train(PROTOCOL, stream, Thrifty(told), 5, Kept())
 
 
 class Knowing(Diary):
