@@ -2,12 +2,14 @@
 
 A card is found by name in the catalogue (``smoke``) or by path (``./mine.toml``).
 Every key is checked: an unknown one is an error that names the nearest match.
+An agent card may extend another: it then says only what is different.
 """
 
 from __future__ import annotations
 
 import re
 import tomllib
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, get_args
 
@@ -23,7 +25,7 @@ Text = Annotated[str, Meta(min_length=1)]
 Robot = Literal["kuka", "sawyer"]
 Observation = Literal["legion-12", "metaworld-39"]
 Reward = Literal["v2", "v1", "legion"]
-Regime = Literal["lifelong", "expanding", "multi-task"]
+Regime = Literal["lifelong", "expanding", "multi-task", "single-task"]
 Placement = Annotated[str, Meta(pattern=r"^(fixed|every-episode|pool:[1-9][0-9]*)$")]
 ROBOTS: tuple[str, ...] = get_args(Robot)
 
@@ -99,6 +101,9 @@ class AgentCard(_Card, frozen=True, kw_only=True):
     """Keyword arguments of the class."""
     source: str = ""
     """The paper or code that the hyper-parameters come from."""
+    extends: tuple[str, ...] = ()
+    """The card that this one extends, the one which that extends, and so on: their names.
+    In a file it is one string, the name of that card or the path to it (relative to the file)."""
 
 
 class ProtocolCard(_Card, frozen=True, kw_only=True):
@@ -113,12 +118,14 @@ class ProtocolCard(_Card, frozen=True, kw_only=True):
     """Episodes per task and evaluation."""
     regime: Regime = "lifelong"
     """What is trained together: each visit's task alone; with all tasks visited before
-    it; or all tasks of the stream at once."""
+    it; all tasks of the stream at once; or each visit's task alone by an agent of its own."""
     slots: Positive = 1
     """Training environments per task that act together."""
 
 
 _C = TypeVar("_C", bound=_Card)
+_S = TypeVar("_S", bound=msgspec.Struct)
+_INHERITED = ("entry_point", "parameters", "source")
 
 
 def load_task(name: str) -> TaskCard:
@@ -144,8 +151,44 @@ def checked_stream(card: StreamCard) -> StreamCard:
 
 
 def load_agent(name: str) -> AgentCard:
-    """Return an agent card by name or path."""
-    return _load(AgentCard, "agent", "agents", name)
+    """Return an agent card by name or path, complete: with what it has from the card it extends.
+
+    Of that it has ``entry_point``, ``source`` and ``parameters``. Tables are merged key by key,
+    but a table with a ``name`` replaces the other one; so does anything else, lists included.
+
+    Raises:
+        CardError: as for any card; or it extends an unknown card, or one that extends it in turn.
+    """
+    return _agent(_find("agent", "agents", name))
+
+
+def _agent(path: Path, extending: tuple[Path, ...] = ()) -> AgentCard:
+    """Return an agent card that the cards at ``extending``, each by the next, extend."""
+    data = _read(path)
+    asked = data.pop("extends", None)
+    if asked is None:
+        return _named(AgentCard, data, path)
+    try:
+        found = _find("agent", "agents", asked, path.parent)
+    except CardError as error:
+        raise CardError(f"{path}: extends: {error}") from None
+    here = (*extending, path.resolve())
+    if found.resolve() in here:
+        circle = " → ".join(card.stem for card in (*here[here.index(found.resolve()) :], found))
+        raise CardError(f"{path}: extends {asked!r}, which extends it in turn: {circle}")
+    base = _agent(found, here)
+    data = _merged({key: getattr(base, key) for key in _INHERITED}, data)
+    return msgspec.structs.replace(_named(AgentCard, data, path), extends=(base.name, *base.extends))
+
+
+def _merged(base: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
+    """Return ``base`` with ``own`` over it: tables key by key, unless one has a name of its own."""
+    merged = {**base, **own}
+    for key in base.keys() & own.keys():
+        was, now = base[key], own[key]
+        if isinstance(was, dict) and isinstance(now, dict) and "name" not in now:
+            merged[key] = _merged(was, now)
+    return merged
 
 
 def load_protocol(name: str) -> tuple[ProtocolCard, StreamCard]:
@@ -158,8 +201,14 @@ def load_protocol(name: str) -> tuple[ProtocolCard, StreamCard]:
         raise CardError(f"protocol {card.name!r}: {error}") from None
 
 
-def convert(cls: type[_C], data: dict[str, Any], where: str) -> _C:
-    """Return ``data`` as a card; ``where`` names its origin in errors.
+def convert(cls: type[_S], data: Mapping[str, Any], where: str, *, given: Collection[str] = ()) -> _S:
+    """Return ``data`` as a record, such as a card or an agent's parameters.
+
+    Args:
+        cls: type of the record.
+        data: its fields.
+        where: names the origin of ``data`` in errors.
+        given: keys that are not the user's to set: no error proposes them.
 
     Raises:
         CardError: an unknown key (with its nearest match), a missing key, or a
@@ -168,7 +217,7 @@ def convert(cls: type[_C], data: dict[str, Any], where: str) -> _C:
     known = cls.__struct_fields__
     for key in data:
         if key not in known:
-            raise CardError(f"{where}: {unknown('key', key, set(known) - {'name'})}")
+            raise CardError(f"{where}: {unknown('key', key, set(known) - set(given))}")
     try:
         return msgspec.convert(data, cls)
     except msgspec.ValidationError as error:
@@ -178,18 +227,27 @@ def convert(cls: type[_C], data: dict[str, Any], where: str) -> _C:
 
 
 def _load(cls: type[_C], kind: str, folder: str, name: str, relative_to: Path | None = None) -> _C:
+    path = _find(kind, folder, name, relative_to)
+    return _named(cls, _read(path), path)
+
+
+def _find(kind: str, folder: str, name: str, relative_to: Path | None = None) -> Path:
+    """Return where a card lies."""
     if _is_path(name):
         path = (relative_to or Path()) / name
         if not path.is_file():
             raise CardError(f"{kind} card {path} not found")
-    elif name in catalogue.names(folder):
-        path = catalogue.root() / folder / f"{name}.toml"
-    else:
+        return path
+    if name not in catalogue.names(folder):
         raise CardError(unknown(kind, name, catalogue.names(folder)))
-    data = _read(path)
+    return catalogue.root() / folder / f"{name}.toml"
+
+
+def _named(cls: type[_C], data: dict[str, Any], path: Path) -> _C:
+    """Return the content of a file as a card, which is named by the file."""
     if "name" in data:
         raise CardError(f"{path}: 'name' cannot be set: a card is named by its file, here {path.stem!r}")
-    return convert(cls, {"name": path.stem, **data}, str(path))
+    return convert(cls, {"name": path.stem, **data}, str(path), given=("name",))
 
 
 def _is_path(name: str) -> bool:

@@ -13,7 +13,7 @@ import msgspec
 
 from legion_bench import agents, cards, threads
 from legion_bench.cards import AgentCard, ProtocolCard, StreamCard
-from legion_bench.errors import RunError, StackError
+from legion_bench.errors import CardError, RunError, StackError
 from legion_bench.protocols.checks import is_stateful
 from legion_bench.protocols.runner import Watch, train, unwatched
 from legion_bench.results import checkpoints, provenance
@@ -64,7 +64,7 @@ def run(
     protocol_card, stream = cards.load_protocol(protocol)
     job = _Job(protocol_card, stream, agents.resolve(agent), seed, out)
     job.check(overwrite=overwrite)
-    learner = build_agent(job.agent, stream, seed)
+    learner = job.build(0)
     with locked(job.path):
         checkpoint = None
         # Asked again: another process may have been here until now.
@@ -105,6 +105,11 @@ def run_stack(
     """
     threads.pin()
     protocol_card, stream = cards.load_protocol(protocol)
+    if protocol_card.regime == "single-task":
+        raise CardError(
+            f"protocol {protocol_card.name!r}: the regime 'single-task' builds an agent at each visit,"
+            " which those that learn together cannot: leave --stack out"
+        )
     card = agents.resolve(agent)
     folders = [None if out is None else out / f"seed-{seed}" for seed in seeds]
     jobs = [
@@ -172,6 +177,11 @@ class _Job:
         self.path = out or default_folder(protocol, agent, seed)
         self._manifest = _manifest(protocol, stream, agent, seed)
 
+    def build(self, position: int) -> Agent:
+        """Return a fresh agent for the visit at ``position``, where it has one of its own, or for all."""
+        alone = self.protocol.regime == "single-task"
+        return build_agent(self.agent, self.stream, self.seed, position if alone else None)
+
     def check(self, *, overwrite: bool) -> bool:
         """Return whether the folder holds a run that may go on; see :func:`check_free`."""
         return check_free(self.path, self._manifest, overwrite=overwrite)
@@ -192,6 +202,7 @@ class _Job:
                 self.seed,
                 folder,
                 watch,
+                successor=self.build if self.protocol.regime == "single-task" else None,
                 checkpoint_minutes=checkpoint_minutes,
                 state=None if checkpoint is None else checkpoint.state,
             )
@@ -213,12 +224,19 @@ def _last_checkpoint(path: Path, agent: Agent, say: Say) -> Checkpoint | None:
     return checkpoint
 
 
-def build_agent(card: AgentCard, stream: StreamCard, seed: int) -> Agent:
-    """Return a fresh agent for a stream, seeded for run ``seed``."""
-    return agents.build(card, _setup(stream, seed))
+def build_agent(card: AgentCard, stream: StreamCard, seed: int, position: int | None = None) -> Agent:
+    """Return a fresh agent for a stream, seeded for run ``seed``.
+
+    Args:
+        card: the agent.
+        stream: what it is told of.
+        seed: the run's seed.
+        position: of the one visit that it is trained on; None for all of them.
+    """
+    return agents.build(card, _setup(stream, seed, position))
 
 
-def _setup(stream: StreamCard, seed: int) -> AgentSetup:
+def _setup(stream: StreamCard, seed: int, position: int | None = None) -> AgentSetup:
     from legion_bench.envs.spaces import action_space, observation_space
 
     return AgentSetup(
@@ -226,7 +244,7 @@ def _setup(stream: StreamCard, seed: int) -> AgentSetup:
         action_space=action_space(),
         tasks=stream.visits(),
         steps_per_task=stream.steps_per_task,
-        seed=derive(seed, "agent"),
+        seed=derive(seed, "agent", *(() if position is None else (position,))),
     )
 
 

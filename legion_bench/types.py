@@ -106,7 +106,8 @@ class Agent(Protocol):
     change what is learned.
 
     An agent that has ``state_dict`` and ``load_state_dict`` as well
-    (:class:`StatefulAgent`) can be resumed after a run was stopped.
+    (:class:`StatefulAgent`) can be resumed after a run was stopped; one that has
+    ``footprint`` (:class:`MeasuredAgent`) has its cost recorded.
     """
 
     def begin_task(self, task: TaskInfo) -> None:
@@ -146,6 +147,24 @@ class StatefulAgent(Agent, Protocol):
         """Become the agent that ``state_dict`` described, having been built from the same setup."""
 
 
+class Footprint(msgspec.Struct, frozen=True):
+    """What an agent has cost so far, and what it keeps."""
+
+    gradient_updates: int
+    """Gradient steps since the agent was built; one batch that trains several networks counts once."""
+    parameters: int
+    """Numbers in all networks that are trained."""
+    stored_bytes: int
+    """Memory of what is kept of past experience now: replay, and whatever a method keeps of past tasks."""
+
+
+class MeasuredAgent(Agent, Protocol):
+    """An agent that says what it costs."""
+
+    def footprint(self) -> Footprint:
+        """Return it; asked after each evaluation but the first."""
+
+
 class StackedAgent(Agent, Protocol):
     """One of several agents that learn together, each run in a thread of its own.
 
@@ -167,7 +186,7 @@ class EvaluationRecord(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Position of the evaluated task: its first in the stream."""
     task: str
     presentation: int
-    """Visits to the evaluated task begun so far; 0 if it was never trained."""
+    """Visits to the evaluated task that the agent has begun so far; 0 if it was never trained."""
     episode: int
     success: int
     """1 if ``info["success"]`` was 1 at any step of the episode, else 0."""
@@ -205,3 +224,10 @@ class TrainingRecord(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     evaluation_seconds: float
     losses: dict[str, float | None]
     """Mean of what ``update`` reported; null where that was not finite."""
+    gradient_updates: int | None = None
+    """Of the agent's :class:`Footprint`, as the next two; null if it tells none."""
+    parameters: int | None = None
+    stored_bytes: int | None = None
+    peak_memory_bytes: int | None = None
+    """Most memory that was ever resident, of the process that trains, whatever else it does; null
+    where the system does not tell. A resumed run is a new process."""

@@ -152,6 +152,114 @@ def test_repeated_tasks_are_presentations_of_one_task(make_stream: Any) -> None:
     assert visits[2].instruction == load_task("push").instruction
 
 
+def agent_file(folder: Path, name: str, text: str) -> str:
+    """Write an agent card; return its path."""
+    path = folder / f"{name}.toml"
+    path.write_text(f'title = "{name}"\n{text}')
+    return str(path)
+
+
+BASE = """
+entry_point = "a:B"
+source = "A paper"
+[parameters]
+rate = 0.1
+reset = ["buffer", "optimizer"]
+[parameters.options]
+gamma = 0.9
+tau = 0.1
+[parameters.method]
+name = "ewc"
+strength = 3
+"""
+
+
+def test_a_card_says_what_differs_from_the_one_it_extends(tmp_path: Path) -> None:
+    agent_file(tmp_path, "base", BASE)
+    own = 'extends = "base.toml"\n[parameters]\nreset = ["critic"]\nsize = 2\noptions = { gamma = 0.5 }\n'
+    card = load_agent(agent_file(tmp_path, "own", own))
+    assert card == AgentCard(
+        name="own",
+        title="own",
+        entry_point="a:B",
+        source="A paper",
+        extends=("base",),
+        parameters={
+            "rate": 0.1,
+            "reset": ["critic"],
+            "size": 2,
+            "options": {"gamma": 0.5, "tau": 0.1},
+            "method": {"name": "ewc", "strength": 3},
+        },
+    )
+
+
+@pytest.mark.parametrize(
+    ("own", "expected"),
+    [
+        ('{ name = "mas", rate = 2 }', {"name": "mas", "rate": 2}),
+        ('{ name = "ewc" }', {"name": "ewc"}),
+        ("{ strength = 4 }", {"name": "ewc", "strength": 4}),
+        ("{}", {"name": "ewc", "strength": 3}),
+        ("false", False),
+    ],
+)
+def test_a_table_with_a_name_replaces_and_one_without_is_merged(
+    tmp_path: Path, own: str, expected: Any
+) -> None:
+    agent_file(tmp_path, "base", BASE)
+    text = f'extends = "base.toml"\n[parameters]\nmethod = {own}\n'
+    assert load_agent(agent_file(tmp_path, "own", text)).parameters["method"] == expected
+
+
+def test_cards_extend_one_another_in_a_chain_that_is_kept(tmp_path: Path) -> None:
+    (tmp_path / "inner").mkdir()
+    agent_file(tmp_path / "inner", "a", 'extends = "sac-finetune"\nsource = "Another paper"\n')
+    agent_file(tmp_path, "b", 'extends = "inner/a.toml"\n[parameters.options]\ntau = 0.5\n')
+    card = load_agent(agent_file(tmp_path, "c", 'extends = "./b.toml"\nentry_point = "my:Agent"\n'))
+    first = load_agent("sac-finetune")
+    assert card.extends == ("b", "a", "sac-finetune")
+    assert (card.title, card.entry_point, card.source) == ("c", "my:Agent", "Another paper")
+    assert card.parameters["options"] == {**first.parameters["options"], "tau": 0.5}
+    assert first.extends == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ('extends = "sac-fintune"', r"own\.toml: extends: unknown agent .*did you mean 'sac-finetune'"),
+        ('extends = "none.toml"', r"own\.toml: extends: agent card .*none\.toml not found"),
+        ("extends = 3", r"own\.toml: extends: .* a string, got 3"),
+        ('extends = ["random"]', r"own\.toml: extends: .* a string, got \['random'\]"),
+        ('extends = "own.toml"', r"own\.toml: extends 'own\.toml', which .*: own → own$"),
+        ('extends = "there.toml"', r"back\.toml: extends 'own\.toml', which .*: own → there → back → own$"),
+        ('extends = "lasso.toml"', r"lasso\.toml: extends 'lasso\.toml', which .*: lasso → lasso$"),
+        ('extend = "random"', "unknown key 'extend': did you mean 'extends'"),
+        ('extends = "bad.toml"', r"bad\.toml: unknown key 'entrypoint'"),
+        ('extends = "random"\nparameters = 3', r"own\.toml: .*\$\.parameters"),
+    ],
+)
+def test_a_mistake_in_extending_is_named(tmp_path: Path, text: str, complaint: str) -> None:
+    agent_file(tmp_path, "there", 'extends = "back.toml"')
+    agent_file(tmp_path, "back", 'extends = "own.toml"')
+    agent_file(tmp_path, "lasso", 'extends = "lasso.toml"')
+    agent_file(tmp_path, "bad", 'entrypoint = "a:B"')
+    with pytest.raises(CardError, match=complaint):
+        load_agent(agent_file(tmp_path, "own", text))
+
+
+def test_a_title_is_not_inherited(tmp_path: Path) -> None:
+    (tmp_path / "own.toml").write_text('extends = "random"')
+    with pytest.raises(CardError, match=r"own\.toml: .*missing required field `title`"):
+        load_agent(str(tmp_path / "own.toml"))
+
+
+def test_an_extended_cards_parameters_stay_as_they_are(tmp_path: Path) -> None:
+    agent_file(tmp_path, "own", 'extends = "sac-finetune"\n[parameters.options]\ntau = 9.0\n')
+    load_agent(str(tmp_path / "own.toml"))
+    assert load_agent("sac-finetune").parameters["options"]["tau"] == 0.01
+
+
 json_like = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),

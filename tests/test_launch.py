@@ -14,8 +14,8 @@ from legion_bench.agents.random import RandomAgent
 from legion_bench.cards import AgentCard, load_protocol
 from legion_bench.errors import CardError, LegionBenchError, RunError
 from legion_bench.results.store import read_run
-from legion_bench.seeding import MAX_SEED
-from tests.helpers import contents
+from legion_bench.seeding import MAX_SEED, derive
+from tests.helpers import contents, write_protocol
 
 HERE = __name__
 
@@ -163,6 +163,7 @@ def test_a_run_that_stops_keeps_what_it_measured(
 def test_an_agent_is_built_from_the_stream_and_the_seed(tiny_protocol: Path) -> None:
     card = AgentCard(name="curious", title="T", entry_point=f"{HERE}:Curious")
     _, stream = load_protocol(str(tiny_protocol))
+    Curious.setups.clear()
     for seed in (0, 1, 1):
         launch.build_agent(card, stream, seed)
     first, second, third = Curious.setups
@@ -172,6 +173,37 @@ def test_an_agent_is_built_from_the_stream_and_the_seed(tiny_protocol: Path) -> 
     assert first.action_space.shape == (4,)
     assert first.seed != second.seed == third.seed
     assert 0 <= first.seed < MAX_SEED
+
+
+def test_in_single_task_each_visit_has_an_agent_seeded_by_its_position(tmp_path: Path) -> None:
+    card = write_protocol(tmp_path, steps=4, every=4)
+    card.write_text(card.read_text() + 'regime = "single-task"\n')
+    for seed in (0, 1):
+        Curious.setups.clear()
+        launch.run(str(card), f"{HERE}:Curious", seed=seed, out=tmp_path / f"{seed}")
+        expected = [derive(seed, "agent", 0), derive(seed, "agent", 1)]
+        assert [setup.seed for setup in Curious.setups] == expected
+        assert {setup.tasks for setup in Curious.setups} == {load_protocol(str(card))[1].visits()}
+
+
+def test_a_task_learned_alone_does_not_depend_on_what_comes_before(tmp_path: Path) -> None:
+    """The agent of position 1 does the same whatever stands at position 0."""
+    found = []
+    for first in ("reach", "push"):
+        card = write_protocol(tmp_path, first, steps=30)
+        stream = tmp_path / f"{first}-stream.toml"
+        stream.write_text(stream.read_text().replace('["reach"', f'["{first}"'))
+        card.write_text(card.read_text() + 'regime = "single-task"\n')
+        run = read_run(launch.run(str(card), "tests.toy_agent:Toy", out=tmp_path / "run" / first))
+        records = [record for record in run.evaluations if record.task == "drawer-close" and record.step > 30]
+        found.append([(record.step, record.episode_return) for record in records])
+    assert found[0] == found[1]
+
+
+def test_a_stack_cannot_learn_tasks_apart(tmp_path: Path) -> None:
+    with pytest.raises(CardError, match=r"regime 'single-task' builds an agent at each visit.*--stack"):
+        launch.run_stack("smoke-single-task", "legion-small", [0, 1], tmp_path / "runs")
+    assert not (tmp_path / "runs").exists()
 
 
 def test_a_watcher_sees_the_run(tiny_protocol: Path, tmp_path: Path) -> None:

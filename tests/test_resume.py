@@ -32,6 +32,7 @@ CARDS = {
     "lifelong": 'regime = "lifelong"',
     "expanding": 'regime = "expanding"\nslots = 2',
     "multi-task": 'regime = "multi-task"\nslots = 2',
+    "single-task": 'regime = "single-task"',
 }
 StopAt = Callable[[int], Any]
 
@@ -75,6 +76,14 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
+def undisturbed_alone(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same with an agent for each visit."""
+    folder = tmp_path_factory.mktemp("undisturbed-alone")
+    card = str(write_cards(folder, "single-task"))
+    return launch.run(card, TOY, out=folder / "run", checkpoint_minutes=1e9)
+
+
+@pytest.fixture(scope="module")
 def died(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run that died at step 100, with checkpoints of steps 80 and 96, for reading only."""
     folder = tmp_path_factory.mktemp("died")
@@ -104,8 +113,8 @@ def assert_same_results(path: Path, other: Path) -> None:
     for log in (EVALUATIONS, KNOWLEDGE):
         assert (path / log).read_bytes() == (other / log).read_bytes()
     one, two = read_run(path), read_run(other)
-    assert [(r.step, r.task, r.losses) for r in one.training] == [
-        (r.step, r.task, r.losses) for r in two.training
+    assert [(r.step, r.task, r.losses, r.gradient_updates, r.stored_bytes) for r in one.training] == [
+        (r.step, r.task, r.losses, r.gradient_updates, r.stored_bytes) for r in two.training
     ]
     clock = [record.wall_clock for record in one.training]
     assert clock == sorted(clock)
@@ -134,6 +143,16 @@ def test_ctrl_c_between_two_steps_loses_nothing(tmp_path: Path, undisturbed: Pat
     assert read_run(path).manifest.status == "interrupted"
     assert go_on(path) == [f"the run goes on from step {step}"]
     assert_same_results(path, undisturbed)
+
+
+@pytest.mark.parametrize("step", [0, 16, 60, 61, 119, 120, 121, 180])
+def test_a_visits_own_agent_goes_on(tmp_path: Path, undisturbed_alone: Path, step: int) -> None:
+    """At the last step of a visit the agent is still that visit's."""
+    card, path = str(write_cards(tmp_path, "single-task")), tmp_path / "run"
+    with pytest.raises(KeyboardInterrupt):
+        launch.run(card, TOY, out=path, watch=stop_at(step, KeyboardInterrupt))
+    assert go_on(path) == [f"the run goes on from step {step}"]
+    assert_same_results(path, undisturbed_alone)
 
 
 def test_checkpoints_change_nothing(tmp_path: Path, undisturbed: Path) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from legion_bench.types import AgentSetup, Knowledge, TaskInfo, Transitions
+from legion_bench.types import AgentSetup, Footprint, Knowledge, TaskInfo, Transitions
 
 
 class Toy:
@@ -18,6 +18,7 @@ class Toy:
         (size,) = setup.observation_space.shape
         self.weights = np.zeros((size, 4))
         self.memory: list[Any] = []
+        self.updates = 0
 
     def begin_task(self, task: TaskInfo) -> None:
         self.weights = self.weights + self.rng.normal(0, 0.01, self.weights.shape)
@@ -32,6 +33,7 @@ class Toy:
 
     def update(self) -> dict[str, float]:
         self.weights *= 0.999
+        self.updates += 1
         return {"weight": float(np.abs(self.weights).mean()), "memory": float(self.memory[0].sum())}
 
     def end_task(self, task: TaskInfo) -> Knowledge | None:
@@ -47,16 +49,20 @@ class Toy:
             weights=np.full(2, 0.4),
         )
 
+    def footprint(self) -> Footprint:
+        return Footprint(self.updates, self.weights.size, sum(kept.nbytes for kept in self.memory))
+
     def state_dict(self) -> dict[str, Any]:
         return {
             "rng": self.rng.bit_generator.state,
             "weights": self.weights,
             "memory": self.memory,
+            "updates": self.updates,
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self.rng.bit_generator.state = state["rng"]
-        self.weights, self.memory = state["weights"], state["memory"]
+        self.weights, self.memory, self.updates = state["weights"], state["memory"], state["updates"]
 
 
 class Forgetful(Toy):

@@ -7,7 +7,8 @@ from typing import Any, TypeVar
 import msgspec
 import numpy as np
 
-from legion_bench.errors import CardError, unknown
+from legion_bench.cards import convert
+from legion_bench.errors import CardError
 from legion_bench.types import AgentSetup, Floats
 
 _Config = TypeVar("_Config", bound=msgspec.Struct)
@@ -19,14 +20,7 @@ def parse(parameters: dict[str, Any], config: type[_Config]) -> _Config:
     Raises:
         CardError: an unknown key (with its nearest match), or a value of the wrong type or range.
     """
-    known = config.__struct_fields__
-    for key in parameters:
-        if key not in known:
-            raise CardError(f"parameters: {unknown('key', key, known)}")
-    try:
-        return msgspec.convert(parameters, config)
-    except msgspec.ValidationError as error:
-        raise CardError(f"parameters: {error}") from None
+    return convert(config, parameters, "parameters")
 
 
 def offset(values: tuple[float, ...], setup: AgentSetup) -> Floats:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from legion_bench.errors import AgentError
-from legion_bench.types import Actions, Agent, Knowledge, Metrics, StatefulAgent
+from legion_bench.types import Actions, Agent, Footprint, Knowledge, Metrics, StatefulAgent
 
 
 def actions(agent: Agent, returned: Any, rows: int) -> Actions:
@@ -64,6 +64,21 @@ def knowledge(agent: Agent, returned: Any, tasks: int) -> Knowledge | None:
         if not ((values >= 0) & (values < limit)).all():
             raise AgentError(f"{where}: {name} must be in [0, {limit}), got {values.min()} to {values.max()}")
     return checked
+
+
+def footprint(agent: Agent) -> Footprint | None:
+    """Ask an agent what it costs; None if it has no such method."""
+    ask = getattr(agent, "footprint", None)
+    if ask is None:
+        return None
+    where, returned = f"{type(agent).__name__}.footprint", ask()
+    if not isinstance(returned, Footprint):
+        raise AgentError(f"{where} must return a Footprint, got {type(returned).__name__}")
+    for name in returned.__struct_fields__:
+        value = getattr(returned, name)
+        if not (isinstance(value, int) and not isinstance(value, bool) and value >= 0):
+            raise AgentError(f"{where}: {name} must be an integer from 0, got {value!r}")
+    return returned
 
 
 def is_stateful(agent: Agent) -> TypeGuard[StatefulAgent]:

@@ -8,9 +8,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import msgspec
 import numpy as np
 
-from legion_bench.types import Metrics, TaskInfo, TrainingRecord
+from legion_bench.protocols.memory import peak_memory
+from legion_bench.types import Footprint, Metrics, TaskInfo, TrainingRecord
 
 
 class Clock:
@@ -37,7 +39,7 @@ class Clock:
         for name, value in metrics.items():
             self._reports[name].append(value)
 
-    def record(self, step: int, visit: TaskInfo) -> TrainingRecord:
+    def record(self, step: int, visit: TaskInfo, footprint: Footprint | None) -> TrainingRecord:
         """Return progress since the last record, and begin anew."""
         seconds, reports = self._seconds, self._reports
         training = seconds["environment"] + seconds["agent"]
@@ -51,6 +53,8 @@ class Clock:
             update_seconds=seconds["agent"],
             evaluation_seconds=seconds["evaluation"],
             losses={name: float(np.mean(values)) for name, values in sorted(reports.items())},
+            **({} if footprint is None else msgspec.structs.asdict(footprint)),
+            peak_memory_bytes=peak_memory(),
         )
         self._seconds, self._reports = defaultdict(float), defaultdict(list)
         self._last_step = step

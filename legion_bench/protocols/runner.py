@@ -56,6 +56,10 @@ evaluation the mean success over tasks. A KeyboardInterrupt that it raises stops
 between two steps, with a checkpoint."""
 
 
+Successor = Callable[[int], Agent]
+"""Builds the agent that is trained alone on the visit at a position of the stream."""
+
+
 def unwatched(step: int, visit: TaskInfo | None, success: float | None) -> None:
     """Watch nothing."""
 
@@ -68,6 +72,7 @@ def train(
     recorder: Recorder,
     watch: Watch = unwatched,
     *,
+    successor: Successor | None = None,
     checkpoint_minutes: float = 10.0,
     state: State | None = None,
 ) -> None:
@@ -76,11 +81,12 @@ def train(
     Args:
         protocol: regime and evaluation schedule.
         stream: tasks and budgets.
-        agent: a freshly built agent.
+        agent: a freshly built agent; in the single-task regime that of the first visit.
         seed: the run's seed; decides placements, not the agent's randomness.
         recorder: receives every record as soon as it exists, and checkpoints of an
             agent that is a :class:`~legion_bench.types.StatefulAgent`.
         watch: called after every step and evaluation.
+        successor: called at each later visit of the single-task regime, and in no other.
         checkpoint_minutes: a checkpoint follows the first evaluation, the last, and every
             other that ends so long after the checkpoint before; 0 for all.
         state: of a checkpoint, to go on from it.
@@ -88,13 +94,22 @@ def train(
     Raises:
         AgentError: the agent returned what the environment or the recorder refuses.
     """
+    if (successor is not None) != (protocol.regime == "single-task"):
+        raise ValueError(f"a successor goes with the regime 'single-task', not {protocol.regime!r}")
     env_seed = derive(seed, "stream")
     with (
         closing(TrainingEnvs(stream, protocol.slots, env_seed)) as envs,
         closing(Evaluator(stream, protocol.evaluation_episodes, env_seed)) as evaluator,
     ):
         loop = _Loop(
-            phases(protocol, stream), agent, envs, evaluator, recorder, watch, 60 * checkpoint_minutes
+            phases(protocol, stream),
+            agent,
+            successor,
+            envs,
+            evaluator,
+            recorder,
+            watch,
+            60 * checkpoint_minutes,
         )
         if state is not None:
             loop.load_state_dict(state)
@@ -108,13 +123,15 @@ class _Loop:
         self,
         schedule: Sequence[Phase],
         agent: Agent,
+        successor: Successor | None,
         envs: TrainingEnvs,
         evaluator: Evaluator,
         recorder: Recorder,
         watch: Watch,
         checkpoint_seconds: float,
     ) -> None:
-        self._schedule, self._agent, self._envs, self._evaluator = schedule, agent, envs, evaluator
+        self._schedule, self._agent, self._successor = schedule, agent, successor
+        self._envs, self._evaluator = envs, evaluator
         self._recorder, self._watch = recorder, watch
         self._clock = Clock()
         self._step = self._evaluations = 0
@@ -136,8 +153,14 @@ class _Loop:
 
     def _begin(self, phase: Phase) -> None:
         with self._clock.measure("agent"):
+            self._hand_over(phase)
             self._agent.begin_task(phase.visit)
         self._envs.begin(phase.tasks)
+
+    def _hand_over(self, phase: Phase) -> None:
+        """Let a later visit's own agent take over, if there is one for each."""
+        if self._successor is not None and phase.visit.position > 0:
+            self._agent = self._successor(phase.visit.position)
 
     def _train(self, phase: Phase) -> None:
         """Take one step in every row."""
@@ -193,7 +216,8 @@ class _Loop:
             records = self._evaluator(policy, self._step, phase)
         self._recorder.evaluated(records)
         if phase is not None:
-            self._recorder.trained(self._clock.record(self._step, phase.visit))
+            footprint = checks.footprint(self._agent)
+            self._recorder.trained(self._clock.record(self._step, phase.visit, footprint))
         self._evaluations += 1
         self._show(phase, float(np.mean([record.success for record in records])))
         if self._step == self._schedule[-1].stop or self._checkpoint_is_due():
@@ -229,8 +253,10 @@ class _Loop:
 
     def load_state_dict(self, state: State) -> None:
         """Go on from a checkpoint."""
-        assert checks.is_stateful(self._agent)
         self._step, self._evaluations = state["step"], state["evaluations"]
+        # A visit begins with its first step: until then, the agent is that of the visit before.
+        self._hand_over(next(phase for phase in self._schedule if self._step <= phase.stop))
+        assert checks.is_stateful(self._agent)
         self._agent.load_state_dict(state["agent"])
         self._envs.load_state_dict(state["environments"])
         self._clock.load_state_dict(state["clock"])

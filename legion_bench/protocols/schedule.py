@@ -30,7 +30,7 @@ class Phase(Span):
     visit: TaskInfo
     """What the agent is told begins and ends: the visit, or the first where all tasks are trained at once."""
     begun: tuple[str, ...]
-    """Task names of the visits begun so far, this one's included."""
+    """Task names of the visits that the agent has begun so far, this one's included."""
     evaluate_at: tuple[int, ...]
     """Steps in (start, stop] after which to evaluate; the last is ``stop``."""
 
@@ -39,7 +39,7 @@ def spans(protocol: ProtocolCard, stream: StreamCard) -> tuple[Span, ...]:
     """Return what is trained, in order: each span gives each of its tasks ``steps_per_task``."""
     plan: list[tuple[str, tuple[str, ...]]]
     match protocol.regime:
-        case "lifelong":
+        case "lifelong" | "single-task":
             plan = [(task, (task,)) for task in stream.tasks]
         case "expanding":
             so_far = [stream.tasks[: position + 1] for position in range(len(stream.tasks))]
@@ -63,11 +63,12 @@ def phases(protocol: ProtocolCard, stream: StreamCard) -> tuple[Phase, ...]:
     and on every span's last; the one before training is not part of any phase.
     """
     visits = stream.visits()
+    grows = protocol.regime in ("lifelong", "expanding")  # else an agent knows one span alone
     return tuple(
         Phase(
             **asdict(span),
             visit=visit,
-            begun=span.tasks if protocol.regime == "multi-task" else stream.tasks[: visit.position + 1],
+            begun=stream.tasks[: visit.position + 1] if grows else span.tasks,
             evaluate_at=_evaluations(span, protocol.evaluate_every),
         )
         for span, visit in zip(spans(protocol, stream), visits, strict=False)

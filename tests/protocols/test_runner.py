@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import itertools
+import sys
 from collections.abc import Iterable
 from typing import Any
 
@@ -19,6 +20,7 @@ from legion_bench.protocols.runner import train
 from legion_bench.seeding import derive
 from legion_bench.types import (
     EvaluationRecord,
+    Footprint,
     Knowledge,
     KnowledgeRecord,
     TrainingRecord,
@@ -326,6 +328,77 @@ def test_an_expanding_visit_trains_what_came_before_as_well(stream: StreamCard) 
     assert [records[0].stream_position for records in kept.evaluations] == [-1, 0, 0, 1, 1, 1, 1]
     assert agent.transitions[6].truncated.all()
     assert agent.transitions[-1].truncated.all()
+
+
+def test_each_visit_of_single_task_has_an_agent_of_its_own(stream: StreamCard) -> None:
+    first, kept, others = Diary(), Kept(), dict[int, Diary]()
+    alone = msgspec.structs.replace(PROTOCOL, regime="single-task")
+
+    def successor(position: int) -> Diary:
+        others[position] = Diary()
+        return others[position]
+
+    train(alone, stream, first, 5, kept, successor=successor)
+    assert list(others) == [1]
+    visits = ("reach", first), ("drawer-close", others[1])
+    for place, (name, agent) in enumerate(visits):
+        lived = [note for note, _ in itertools.groupby(agent.notes) if note not in ("observe", "update")]
+        told = [note for note in lived if note.startswith(("begin", "end"))]
+        assert told == [f"begin {name}", f"end {name}"]
+        assert agent.notes[-1] == "judge"
+        assert agent.updates == 7
+        assert {int(batch.tasks[0]) for batch in agent.transitions} == {place}
+    assert first.notes[0] == "judge"
+    found = [(records[0].step, records[0].stream_position) for records in kept.evaluations]
+    assert found == [(0, -1), (4, 0), (7, 0), (8, 1), (12, 1), (14, 1)]
+    shown = [[record.presentation for record in records[::2]] for records in kept.evaluations]
+    assert shown == [[0, 0], [1, 0], [1, 0], [0, 1], [0, 1], [0, 1]]
+
+
+@pytest.mark.parametrize(("regime", "given"), [("single-task", False), ("lifelong", True)])
+def test_a_successor_goes_with_single_task_alone(stream: StreamCard, regime: str, given: bool) -> None:
+    protocol = msgspec.structs.replace(PROTOCOL, regime=regime)
+    with pytest.raises(ValueError, match=f"not {regime!r}|goes with the regime 'single-task'"):
+        train(protocol, stream, Diary(), 5, Kept(), successor=(lambda _: Diary()) if given else None)
+
+
+class Thrifty(Diary):
+    """Says what it costs."""
+
+    def __init__(self, told: Any = None) -> None:
+        super().__init__()
+        self.told = told
+
+    def footprint(self) -> Any:
+        return self.told or Footprint(gradient_updates=2 * self.updates, parameters=5, stored_bytes=96)
+
+
+def test_the_cost_is_recorded_of_an_agent_that_tells_it(stream: StreamCard) -> None:
+    kept = Kept()
+    train(PROTOCOL, stream, Thrifty(), 5, kept)
+    assert [record.gradient_updates for record in kept.training] == [2 * step for step in STOPS]
+    assert {(record.parameters, record.stored_bytes) for record in kept.training} == {(5, 96)}
+
+
+def test_the_cost_of_another_agent_is_unknown_but_for_its_process(lived: tuple[Diary, Kept]) -> None:
+    for record in lived[1].training:
+        assert (record.gradient_updates, record.parameters, record.stored_bytes) == (None, None, None)
+        if sys.platform != "win32":
+            assert 2**26 < record.peak_memory_bytes < 2**36, "bytes: more than 64 MiB, less than 64 GiB"
+
+
+@pytest.mark.parametrize(
+    ("told", "complaint"),
+    [
+        ({"parameters": 3}, "must return a Footprint, got dict"),
+        (Footprint(-1, 0, 0), "gradient_updates must be an integer from 0, got -1"),
+        (Footprint(1, 2.5, 0), "parameters must be an integer from 0, got 2.5"),  # type: ignore[arg-type]
+        (Footprint(1, 2, True), "stored_bytes must be an integer from 0, got True"),
+    ],
+)
+def test_a_cost_that_makes_no_sense_is_refused(stream: StreamCard, told: Any, complaint: str) -> None:
+    with pytest.raises(AgentError, match=rf"Thrifty\.footprint:? {complaint}"):
+        train(PROTOCOL, stream, Thrifty(told), 5, Kept())
 
 
 class Knowing(Diary):

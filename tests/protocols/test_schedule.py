@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -65,6 +66,14 @@ def test_multi_task_is_one_phase_of_all_distinct_tasks() -> None:
     assert (phase.start, phase.stop, phase.evaluate_at) == (0, 20, (6, 10, 16, 20))
 
 
+def test_single_task_is_lifelong_with_agents_that_begin_one_visit_each() -> None:
+    alone, lifelong = (schedule(10, 4, visits=3, regime=regime) for regime in ("single-task", "lifelong"))
+    assert [phase.begun for phase in alone] == [("reach",), ("push",), ("reach",)]
+    assert [replace(one, begun=other.begun) for one, other in zip(alone, lifelong, strict=True)] == list(
+        lifelong
+    )
+
+
 @pytest.mark.parametrize(
     ("steps", "slots", "every", "stops", "expected"),
     [
@@ -87,7 +96,7 @@ def test_with_several_rows_it_is_the_first_step_that_reaches(
     every=st.integers(1, 400),
     visits=st.integers(1, 3),
     slots=st.integers(1, 9),
-    regime=st.sampled_from(["lifelong", "expanding", "multi-task"]),
+    regime=st.sampled_from(["lifelong", "expanding", "multi-task", "single-task"]),
 )
 @settings(derandomize=True, deadline=None)
 def test_every_schedule_is_sound(steps: int, every: int, visits: int, slots: int, regime: str) -> None:

@@ -321,7 +321,7 @@ def test_knowledge_that_is_not_there_or_damaged_is_an_error_that_names_the_file(
         run.load_knowledge(1)
 
 
-def test_a_run_from_before_there_was_knowledge_can_be_read(run_folder: Path) -> None:
+def test_a_run_from_before_there_was_knowledge_or_cost_can_be_read(run_folder: Path) -> None:
     (run_folder / KNOWLEDGE).unlink()
     manifest = json.loads((run_folder / MANIFEST).read_text())
     for part, key in (
@@ -331,7 +331,15 @@ def test_a_run_from_before_there_was_knowledge_can_be_read(run_folder: Path) -> 
     ):
         del part[key]
     (run_folder / MANIFEST).write_text(json.dumps(manifest))
+    del manifest["agent"]["extends"]
+    (run_folder / MANIFEST).write_text(json.dumps(manifest))
+    cost = ("gradient_updates", "parameters", "stored_bytes", "peak_memory_bytes")
+    lines = [json.loads(line) for line in (run_folder / TRAINING).read_text().splitlines()]
+    older = [{key: value for key, value in line.items() if key not in cost} for line in lines]
+    (run_folder / TRAINING).write_text("".join(f"{json.dumps(line)}\n" for line in older))
     run = read_run(run_folder)
+    assert {getattr(record, name) for record in run.training for name in cost} == {None}
+    assert run.manifest.agent.extends == ()
     assert (run.knowledge, run.warnings, run.manifest.resumes) == ((), (), ())
     assert (run.manifest.protocol.regime, run.manifest.protocol.slots) == ("lifelong", 1)
 
