@@ -257,7 +257,7 @@ def test_a_title_is_not_inherited(tmp_path: Path) -> None:
 def test_an_extended_cards_parameters_stay_as_they_are(tmp_path: Path) -> None:
     agent_file(tmp_path, "own", 'extends = "sac-finetune"\n[parameters.options]\ntau = 9.0\n')
     load_agent(str(tmp_path / "own.toml"))
-    assert load_agent("sac-finetune").parameters["options"]["tau"] == 0.01
+    assert load_agent("sac-finetune").parameters["options"]["tau"] == 0.005
 
 
 json_like = st.recursive(

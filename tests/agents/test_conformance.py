@@ -64,7 +64,7 @@ def test_a_whole_stream_can_be_lived_through(name: str, make_setup: MakeSetup) -
 @every_agent
 def test_observations_are_left_as_they_are(name: str, make_setup: MakeSetup) -> None:
     agent, given = build(name, make_setup()), observations(2)
-    batch = random_transitions(0)
+    batch = random_transitions(0, 2)
     before = {field.name: getattr(batch, field.name).copy() for field in dataclasses.fields(batch)}
     agent.act(given, np.array([0, 1]), explore=True)
     agent.observe(batch)

@@ -16,7 +16,7 @@ from stable_baselines3.common.logger import Logger
 from legion_bench.agents.parameters import offset
 from legion_bench.agents.sb3.collection import Collection, Inputs, OffPolicy, OnPolicy, Steps
 from legion_bench.agents.sb3.config import ALGORITHMS, Sb3Config, check_tasks, checked, method_class
-from legion_bench.agents.sb3.learner import Learner, Model, Part
+from legion_bench.agents.sb3.learner import PARTS, Learner, Model, Part
 from legion_bench.agents.sb3.methods.base import Method
 from legion_bench.agents.sb3.networks import (
     MultiHeadPpoPolicy,
@@ -28,7 +28,7 @@ from legion_bench.agents.sb3.rng import GlobalRng
 from legion_bench.errors import CardError
 from legion_bench.language import embedding
 from legion_bench.seeding import derive
-from legion_bench.types import Actions, AgentSetup, Floats, Ints, Metrics, TaskInfo, Transitions
+from legion_bench.types import Actions, AgentSetup, Floats, Footprint, Ints, Metrics, TaskInfo, Transitions
 
 _MULTI_HEAD = {"SAC": MultiHeadSacPolicy, "TD3": MultiHeadTd3Policy, "PPO": MultiHeadPpoPolicy}
 
@@ -55,9 +55,10 @@ class Sb3Agent:
         self._rng = GlobalRng()
         with self._rng:
             self.model = self._build(setup.seed)
+        self._learner = Learner(self.model, len({task.index for task in setup.tasks}))
         self._collection = _collection(self.model, self.config)
         with self._rng:
-            self._method = method(Learner(self.model, len({task.index for task in setup.tasks})), options)
+            self._method = method(self._learner, options)
         self._views = method.view is not Method.view
         if method.on_gradients is not Method.on_gradients:
             _hook(self.model, self._method)
@@ -115,6 +116,15 @@ class Sb3Agent:
         """Let the method keep what it wants of the task."""
         with self._rng:
             self._method.on_task_end(task)
+
+    def footprint(self) -> Footprint:
+        """Return what learning has cost."""
+        networks = [self._learner.parameters(part) for part in PARTS]
+        return Footprint(
+            gradient_updates=self.model._n_updates,
+            parameters=sum(value.numel() for network in networks for value in network.values()),
+            stored_bytes=self._collection.stored_bytes + self._method.stored_bytes,
+        )
 
     def state_dict(self) -> dict[str, Any]:
         """Return networks, optimizers, transitions, random states and the method's memory."""
@@ -199,8 +209,7 @@ class Sb3Agent:
             assert model.replay_buffer is not None
             model.replay_buffer.reset()
         state, learner = fresh.policy.state_dict(), Learner(fresh, 0)
-        names: tuple[Part, ...] = ("actor", "critic")
-        for part in names:
+        for part in PARTS:
             if everything or part in parts:
                 model.policy.load_state_dict(learner.part_of_state(state, part), strict=False)
         if everything or "temperature" in parts:
@@ -239,7 +248,7 @@ def _hook(model: Model, method: Method) -> None:
 def _networks_optimizers(model: Model) -> dict[torch.optim.Optimizer, tuple[Part, ...]]:
     """Return each optimizer with the parts that it trains."""
     if isinstance(model, PPO):
-        return {model.policy.optimizer: ("actor", "critic")}
+        return {model.policy.optimizer: PARTS}
     return {model.actor.optimizer: ("actor",), model.critic.optimizer: ("critic",)}
 
 

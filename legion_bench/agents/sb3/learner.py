@@ -13,6 +13,7 @@ from legion_bench.agents.sb3.networks import Heads
 
 Model = SAC | TD3 | PPO
 Part = Literal["actor", "critic"]
+PARTS: tuple[Part, ...] = ("actor", "critic")
 
 # What the parts are called in the state of a policy, targets included.
 _PREFIXES: dict[Part, tuple[str, ...]] = {

@@ -13,6 +13,7 @@ from stable_baselines3 import SAC
 from stable_baselines3.common.logger import Logger
 
 from legion_bench.agents.sb3 import Sb3Agent
+from legion_bench.agents.sb3.networks import TaskInput
 from legion_bench.agents.sb3.rng import GlobalRng
 from legion_bench.types import AgentSetup, Transitions
 from tests.conftest import MakeSetup
@@ -102,7 +103,8 @@ def test_random_steps_ignore_the_observation(make_agent: MakeAgent) -> None:
 
 def test_judged_actions_are_the_policys_mean_from_the_first_step(make_agent: MakeAgent) -> None:
     agent, given = make_agent(observation_scale=2.0), random_transitions(0, 5).observations
-    expected, _ = agent.model.predict((given * 2).astype(np.float32), deterministic=True)
+    inputs = np.column_stack([given * 2, np.zeros(5)]).astype(np.float32)
+    expected, _ = agent.model.predict(inputs, deterministic=True)
     for _ in range(2):
         np.testing.assert_array_equal(agent.act(given, np.zeros(5, int), explore=False), expected)
 
@@ -115,8 +117,10 @@ def test_training_is_sb3s_own(make_agent: MakeAgent, gradient_steps: int) -> Non
         agent.observe(batch)
         agent.update()
     with GlobalRng():
+        task_input = {"features_extractor_class": TaskInput, "features_extractor_kwargs": {"codes": None}}
+        options = {**OPTIONS, "policy_kwargs": {"net_arch": [8], **task_input}}
         bare = SAC(
-            "MlpPolicy", agent.model.env, seed=7, device="cpu", gradient_steps=gradient_steps, **OPTIONS
+            "MlpPolicy", agent.model.env, seed=7, device="cpu", gradient_steps=gradient_steps, **options
         )
         bare.set_logger(Logger(folder=None, output_formats=[]))
         for number, batch in enumerate(batches, start=1):
@@ -129,9 +133,8 @@ def test_training_is_sb3s_own(make_agent: MakeAgent, gradient_steps: int) -> Non
 
 def add(model: SAC, batch: Any) -> None:
     assert model.replay_buffer is not None
-    model.replay_buffer.add(
-        batch.observations, batch.next_observations, batch.actions, batch.rewards, np.array([False]), [{}]
-    )
+    before, after = (np.append(seen, [[0]], 1) for seen in (batch.observations, batch.next_observations))
+    model.replay_buffer.add(before, after, batch.actions, batch.rewards, np.array([False]), [{}])
 
 
 def test_rows_of_several_environments_are_kept_one_by_one(make_agent: MakeAgent) -> None:

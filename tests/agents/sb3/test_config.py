@@ -102,8 +102,8 @@ def test_observations_and_rewards_are_scaled_as_the_card_says(make_agent: MakeAg
     agent.observe(batch)
     buffer = agent.model.replay_buffer
     assert buffer is not None
-    np.testing.assert_allclose(buffer.observations[0], batch.observations * 5, rtol=1e-6)
-    np.testing.assert_allclose(buffer.next_observations[0], batch.next_observations * 5, rtol=1e-6)
+    np.testing.assert_allclose(buffer.observations[0, :, :-1], batch.observations * 5, rtol=1e-6)
+    np.testing.assert_allclose(buffer.next_observations[0, :, :-1], batch.next_observations * 5, rtol=1e-6)
     np.testing.assert_allclose(buffer.rewards[0], batch.rewards * 0.2, rtol=1e-6)
     np.testing.assert_array_equal(buffer.actions[0], batch.actions)
 
@@ -141,7 +141,8 @@ def test_what_the_adapter_decides_a_card_cannot(option: str, make_setup: MakeSet
         {"train_freq": 0},
         {"train_freq": [1, "episode"]},
         {"train_freq": True},
-        {"gradient_steps": -1},
+        {"gradient_steps": 0},
+        {"gradient_steps": -2},
         {"learning_starts": "soon"},
         {"batch_size": -1},
         {"buffer_size": 0},
