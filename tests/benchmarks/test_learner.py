@@ -1,4 +1,4 @@
-"""LEGION's update against SB3's and the processor's limits, and the SB3 adapter against bare SB3.
+"""LEGION's update against SB3's and the processor's limits.
 
 ``tox run -e bench``; one thread, as in a run.
 """
@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import torch
+from stable_baselines3 import SAC
 
 from legion_bench import agents
 from legion_bench.agents.legion.config import checked
@@ -30,43 +31,6 @@ CYCLE = 50
 SEEDS = 5
 OBSERVATIONS, TASKS = 12, 10
 
-GROUP = pytest.mark.benchmark(group="one SAC update, sac-finetune card")
-
-
-@pytest.fixture
-def agent(make_setup: MakeSetup) -> Sb3Agent:
-    """The catalogue's agent past its random steps."""
-    setup = make_setup()
-    made = agents.build(agents.resolve("sac-finetune"), setup)
-    assert isinstance(made, Sb3Agent)
-    made.begin_task(setup.tasks[0])
-    for step in range(made._model.learning_starts + 1):
-        made.observe(random_transitions(step))
-    return made
-
-
-def adapter(agent: Sb3Agent) -> Callable[[], Any]:
-    every = agent.config.options.get("train_freq", 1)
-    agent._visit_steps += -agent._visit_steps % every  # an update is due
-    return agent.update
-
-
-def bare(agent: Sb3Agent) -> Callable[[], Any]:
-    model = agent.model
-    return lambda: model.train(model.gradient_steps, model.batch_size)
-
-
-@GROUP
-@pytest.mark.parametrize("learner", [adapter, bare], ids=["legion-bench", "bare SB3"])
-def test_update(benchmark: Any, agent: Sb3Agent, learner: Callable[[Sb3Agent], Any]) -> None:
-    benchmark(learner(agent))
-
-
-@pytest.mark.benchmark(group="one action, sac-finetune card")
-def test_act(benchmark: Any, agent: Sb3Agent) -> None:
-    batch = random_transitions(0)
-    benchmark(lambda: agent.act(batch.observations, batch.tasks, explore=True))
-
 
 @pytest.fixture(autouse=True)
 def one_thread() -> Iterator[None]:
@@ -83,9 +47,10 @@ def make_sac(make_setup: MakeSetup) -> MakeSac:
     def make(width: int, depth: int, batch_size: int) -> Run:
         options = {"batch_size": batch_size, "policy_kwargs": {"net_arch": [width] * depth}}
         sac = Sb3Agent(make_setup(), algorithm="SAC", options={**options, "buffer_size": 1_000})
-        for step in range(1_000):
-            sac.observe(random_transitions(step))
-        return bare(sac)
+        sac.observe(random_transitions(0, 1_000))
+        model = sac.model
+        assert isinstance(model, SAC)
+        return lambda: model.train(model.gradient_steps, model.batch_size)
 
     return make
 

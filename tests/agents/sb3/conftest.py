@@ -21,6 +21,25 @@ OPTIONS = {
     "learning_rate": 1e-2,
 }
 MakeAgent = Callable[..., Sb3Agent]
+ALGORITHMS: dict[str, dict[str, Any]] = {
+    "SAC": OPTIONS,
+    "TD3": OPTIONS,
+    "PPO": {
+        "n_steps": 4,
+        "batch_size": 4,
+        "policy_kwargs": {"net_arch": [8]},
+        "learning_rate": 1e-2,
+    },
+}
+
+
+def small(algorithm: str, options: dict[str, Any] | None = None, **parameters: Any) -> dict[str, Any]:
+    """Return the parameters of a small card."""
+    return {
+        "algorithm": algorithm,
+        "options": {**ALGORITHMS[algorithm], **(options or {})},
+        **parameters,
+    }
 
 
 @pytest.fixture

@@ -78,11 +78,11 @@ def learn(algorithm: Any, seed: int, **options: Any) -> tuple[Any, list[dict[str
     return model, losses.seen
 
 
-def live(agent: Sb3Agent) -> list[dict[str, float]]:
+def live(agent: Sb3Agent, steps: int = STEPS) -> list[dict[str, float]]:
     """Take our agent through as many steps in the same environment."""
     env, losses = Walk(), []
     seen, _ = env.reset()
-    for _ in range(STEPS):
+    for _ in range(steps):
         action = agent.act(seen[None, :-1], np.array([0]), explore=True)
         after, reward, terminated, truncated, _ = env.step(action[0])
         agent.observe(
