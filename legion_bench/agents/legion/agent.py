@@ -30,6 +30,9 @@ from legion_bench.types import Actions, AgentSetup, Floats, Ints, Knowledge, Met
 class LegionAgent:
     """One seed of LEGION; several may share a learner, see :meth:`stack`."""
 
+    packages = ("bnpy",)
+    """What its results depend on besides this package's requirements."""
+
     def __init__(self, setup: AgentSetup, **parameters: Any) -> None:
         """Build the agent.
 
