@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import pkgutil
 import platform
 import subprocess
 from importlib.metadata import PackageNotFoundError, packages_distributions, version
 from pathlib import Path
 
-# Packages that reference numbers depend on (constraints.txt pins them).
+# Packages that all reference numbers depend on (constraints.txt pins them).
 PACKAGES = (
     "legion-bench",
     "gymnasium",
@@ -18,7 +19,6 @@ PACKAGES = (
     "scipy",
     "stable-baselines3",
     "torch",
-    "bnpy",
 )
 
 
@@ -27,16 +27,29 @@ def versions(entry_point: str) -> dict[str, str]:
 
     Args:
         entry_point: the agent's ``package.module:Class``; the package it comes from is
-            among those reported.
+            among those reported, and so are those that the class names as its ``packages``.
     """
     found = {"python": platform.python_version()}
     agent = packages_distributions().get(entry_point.partition(".")[0].partition(":")[0], [])
-    for package in dict.fromkeys((*PACKAGES, *agent)):
+    for package in dict.fromkeys((*PACKAGES, *agent, *_named(entry_point))):
         try:
             found[package] = version(package)
         except PackageNotFoundError:
             continue
     return found
+
+
+def _named(entry_point: str) -> tuple[str, ...]:
+    """Return the packages that only this agent depends on.
+
+    Were they every agent's, installing one would keep other agents' stopped runs from going on.
+    """
+    try:
+        agent = pkgutil.resolve_name(entry_point)
+    except (ImportError, AttributeError, ValueError):  # whoever builds it says what is wrong
+        return ()
+    packages: tuple[str, ...] = tuple(getattr(agent, "packages", ()))
+    return packages
 
 
 def git() -> dict[str, str | bool | None]:

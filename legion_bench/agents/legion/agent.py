@@ -30,6 +30,9 @@ from legion_bench.types import Actions, AgentSetup, Floats, Ints, Knowledge, Met
 class LegionAgent:
     """One seed of LEGION; several may share a learner, see :meth:`stack`."""
 
+    packages = ("bnpy",)
+    """What its results depend on besides this package's requirements."""
+
     def __init__(self, setup: AgentSetup, **parameters: Any) -> None:
         """Build the agent.
 
@@ -71,8 +74,9 @@ class LegionAgent:
         self.config, self._setup = config, setup
         self._learner, self._seed, self._meet = learner, seed, meeting
         self._offset = offset(config.observation_offset, setup)
-        self._tasks = len({task.index for task in setup.tasks})
-        self._scale = RunningScale(self._tasks) if config.reward_scale == "running-std" else None
+        tasks = len({task.index for task in setup.tasks})
+        self._scale = RunningScale(tasks) if config.reward_scale == "running-std" else None
+        self._slots = np.eye(tasks, dtype=bool)
         # Actions at random, and what a fit is made from; updates have their own.
         self._random = {
             use: torch.Generator().manual_seed(derive(setup.seed, use)) for use in ("uniform", "fit")
@@ -183,8 +187,11 @@ class LegionAgent:
         memory = self._learner.replay
         size = memory.size(self._seed)
         count = min(size, self.config.fit_samples)
-        places = torch.randperm(size, generator=self._random["fit"])[:count]
-        noise = torch.randn(count, self.config.latent, generator=self._random["fit"])
+        generator = self._random["fit"]
+        # NumPy draws without a permutation of all the memory; one number of ours decides what.
+        drawn = np.random.default_rng(int(torch.randint(2**62, (), generator=generator)))
+        places = torch.from_numpy(drawn.choice(size, count, replace=False))
+        noise = torch.randn(count, self.config.latent, generator=generator)
         batch = memory.take(self._seed, places)
         return self._learner.latents(self._seed, batch, noise), batch.tasks[0].cpu().numpy()
 
@@ -199,8 +206,7 @@ class LegionAgent:
             return batch.rewards * factor
         rewards = batch.rewards.copy()
         for row, task in enumerate(batch.tasks):  # of one task there may be several
-            mask = np.arange(self._tasks) == task
-            rewards[row : row + 1] = self._scale.scale(rewards[row : row + 1], mask)
+            rewards[row : row + 1] = self._scale.scale(rewards[row : row + 1], self._slots[task])
         return rewards
 
 

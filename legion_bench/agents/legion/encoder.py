@@ -43,24 +43,25 @@ def tabulate(tensors: Tensors, identities: Tensor) -> Tensor:
     return torch.baddbmm(tensors["encoder.0.bias"], identities, tensors["encoder.0.weight"][:, observation:])
 
 
-def encode(
-    tensors: Tensors, table: Tensor, observations: Tensor, tasks: Tensor, depth: int
-) -> tuple[Tensor, Tensor]:
+def encode(tensors: Tensors, told: Tensor, observations: Tensor, depth: int) -> tuple[Tensor, Tensor]:
     """Return mean and log variance [M, B, z] of the latent.
 
     Args:
         tensors: the encoder's.
-        table: [M, T, width], see :func:`tabulate`.
+        told: [M, B, width] each observation's row of :func:`tabulate`.
         observations: [M, B, obs]
-        tasks: [M, B] identities.
         depth: number of hidden layers.
     """
-    members = torch.arange(len(tasks), device=tasks.device).unsqueeze(1)
     weights = tensors["encoder.0.weight"][:, : observations.shape[-1]]
-    hidden = torch.baddbmm(table[members, tasks], observations, weights).relu_()
+    hidden = torch.baddbmm(told, observations, weights).relu_()
     for layer in range(1, depth):
         hidden = dense(tensors, f"encoder.{layer}", hidden).relu_()
-    return dense(tensors, "mean", hidden), dense(tensors, "log_variance", hidden)
+    heads = {
+        f"heads.{kind}": torch.cat([tensors[f"{head}.{kind}"] for head in ("mean", "log_variance")], -1)
+        for kind in ("weight", "bias")
+    }
+    mean, log_variance = dense(heads, "heads", hidden).chunk(2, -1)
+    return mean, log_variance
 
 
 def sample(mean: Tensor, log_variance: Tensor, noise: Tensor) -> Tensor:

@@ -3,8 +3,8 @@
 What makes it fast changes no mathematics: latents are computed once per update in one
 pass over observations and next observations, since losses of actor and critics do not
 reach the encoder; the embedding's product with the encoder's first layer is a table with
-a row per task; decoders run only where they are trained; and the actor's step asks the
-critics for no gradient of their weights.
+a row per task; decoders run only where they are trained; gradients of actor and critics are
+written out by hand; and the actor's step asks the critics for none of their weights.
 """
 
 from __future__ import annotations
@@ -19,9 +19,11 @@ from torch import Tensor
 from legion_bench.agents.legion import losses
 from legion_bench.agents.legion.config import LegionConfig, Part
 from legion_bench.agents.legion.encoder import describe, encode, encoder_shapes, predict, sample, tabulate
+from legion_bench.agents.legion.graph import record
 from legion_bench.agents.legion.mixture import Components, kl_to_mixture, kl_to_normal
-from legion_bench.agents.legion.networks import Adam, Parameters, Tensors, trunk, trunk_shapes
+from legion_bench.agents.legion.networks import Adam, Parameters, Tensors
 from legion_bench.agents.legion.replay import Batch, Replay
+from legion_bench.agents.legion.trunk import Tape, backward, trunk, trunk_shapes
 from legion_bench.errors import AgentError
 from legion_bench.seeding import derive
 from legion_bench.types import Metrics
@@ -89,6 +91,10 @@ class Learner:
         for part in self.parameters:
             self._initialise(part, 0)
 
+        room = (config.batch_size, config.width, config.depth, device)
+        self._actor_tape, self._critic_tape = Tape.of(count, *room), Tape.of(2 * count, *room)
+        self._numbers = torch.arange(tasks, device=device)
+
         self._updates = 0
         self._batch: Batch | None = None
         self._policy_losses = torch.zeros(len(POLICY_TERMS), count, device=device)
@@ -98,7 +104,7 @@ class Learner:
         self._encoder_losses = torch.zeros(len(self._encoder_terms), count, device=device)
         self._update_policy: Callable[[], None] = self._learn_policy
         if device.type == "cuda":
-            self._update_policy = self._capture
+            self._update_policy = self._record
 
     def _initialise(self, part: str, visit: int) -> None:
         """Draw what a part starts from, at the start of a visit."""
@@ -142,9 +148,9 @@ class Learner:
         latent = self.config.latent
         generator = self._random["exploring" if explore else "judged"][seed]
         noise = torch.randn(1, len(tasks), latent + ACTION, generator=generator, device=self._device)
-        own, table = self._policies[seed], self._table[seed : seed + 1]
-        observations, tasks = observations.to(self._device)[None], tasks.to(self._device)[None]
-        encoding = encode(own["encoder"], table, observations, tasks, self.config.encoder_depth)
+        own, observations = self._policies[seed], observations.to(self._device)[None]
+        told = torch.bmm(self._present(tasks.to(self._device)[None]), self._table[seed : seed + 1])
+        encoding = encode(own["encoder"], told, observations, self.config.encoder_depth)
         state = torch.cat((observations, sample(*encoding, noise[..., :latent])), -1)
         mean, log_std = losses.gaussian(trunk(own["actor"], state, self.config.depth))
         if explore:
@@ -154,8 +160,9 @@ class Learner:
     @torch.no_grad()
     def latents(self, seed: int, batch: Batch, noise: Tensor) -> Tensor:
         """Return sampled latents [B, z] of one seed's transitions, given noise [B, z]."""
-        own, table = self._policies[seed]["encoder"], self._table[seed : seed + 1]
-        encoding = encode(own, table, batch.observations, batch.tasks, self.config.encoder_depth)
+        told = torch.bmm(self._present(batch.tasks), self._table[seed : seed + 1])
+        own = self._policies[seed]["encoder"]
+        encoding = encode(own, told, batch.observations, self.config.encoder_depth)
         return sample(*encoding, noise.to(self._device)[None])[0].cpu()
 
     def update(self) -> list[Metrics]:
@@ -176,6 +183,7 @@ class Learner:
             return [{}] * len(self._seeds)
         return self._look(with_encoder=due)
 
+    @torch.no_grad()
     def _learn_policy(self) -> None:
         """Update critics, actor and temperature on a batch, which is left for the encoder."""
         config = self.config
@@ -186,50 +194,74 @@ class Learner:
             self._noise, [config.latent] * 3 + [ACTION] * 2, -1
         )
         batch = self._batch = self.replay.sample(self._uniform)
-        critic, actor = self.parameters["critic"].tensors, self.parameters["actor"].tensors
-        with torch.no_grad():
-            both = torch.cat((batch.observations, batch.next_observations), 1)
-            twice = torch.cat((batch.tasks, batch.tasks), 1)
-            encoding = encode(self._frozen, self._table, both, twice, config.encoder_depth)
-            (mean, next_mean), (log_variance, next_log_variance) = (part.chunk(2, 1) for part in encoding)
-            next_latent = sample(next_mean, next_log_variance, for_target)
-            next_state = torch.cat((batch.next_observations, next_latent), -1)
-            state = torch.cat((batch.observations, sample(mean, log_variance, for_critic)), -1)
-            acting = torch.cat((batch.observations, sample(mean, log_variance, for_actor)), -1)
+        present = self._present(batch.tasks)
+        both = torch.cat((batch.observations, batch.next_observations), 1)
+        told = torch.bmm(torch.cat((present, present), 1), self._table)
+        encoding = encode(self._frozen, told, both, config.encoder_depth)
+        (mean, next_mean), (log_variance, next_log_variance) = (part.chunk(2, 1) for part in encoding)
+        next_latent = sample(next_mean, next_log_variance, for_target)
+        next_state = torch.cat((batch.next_observations, next_latent), -1)
+        state = torch.cat((batch.observations, sample(mean, log_variance, for_critic)), -1)
+        acting = torch.cat((batch.observations, sample(mean, log_variance, for_actor)), -1)
 
-            log_alphas = self.parameters["temperature"].tensors["log_alpha"].gather(1, batch.tasks)
-            alphas = log_alphas.exp()
-            next_actions, next_log_probs = self._draw(actor, next_state, to_target)
-            values = self._values(self._target, next_state, next_actions)
-            targets = losses.target(
-                batch.rewards, batch.continues, values, next_log_probs, alphas, config.gamma
-            )
+        actor, critic = self.parameters["actor"], self.parameters["critic"]
+        temperature = self.parameters["temperature"]
+        alphas = torch.bmm(present, temperature.tensors["log_alpha"].exp().unsqueeze(-1)).squeeze(-1)
 
-        critic_loss = losses.critic_loss(self._values(critic, state, batch.actions), targets)
-        self._descend("critic", critic_loss)
+        next_actions, next_log_probs, _ = self._draw(next_state, to_target)
+        values = self._values(self._target, next_state, next_actions)
+        targets = losses.target(batch.rewards, batch.continues, values, next_log_probs, alphas, config.gamma)
+        values = self._values(critic.tensors, state, batch.actions)
+        critic_loss, to_values = losses.critic_loss(values, targets)
+        self._back(critic, to_values.flatten(0, 1).unsqueeze(-1), self._critic_tape)
+        self._optimisers["critic"].step()
 
-        actions, log_probs = self._draw(actor, acting, to_act)
-        actor_loss = losses.actor_loss(self._values(critic, acting, actions), log_probs, alphas)
-        self._descend("actor", actor_loss)
+        actions, log_probs, log_std = self._draw(acting, to_act)
+        values = self._values(critic.tensors, acting, actions)
+        actor_loss, to_values, to_log_probs = losses.actor_loss(values, log_probs, alphas)
+        to_actions = self._to_actions(to_values)
+        to_head = losses.squashed_gradient(actions, log_std, to_act, to_actions, to_log_probs)
+        self._back(actor, to_head, self._actor_tape)
+        self._optimisers["actor"].step()
 
-        log_alphas = self.parameters["temperature"].tensors["log_alpha"].gather(1, batch.tasks)
-        temperature_loss = losses.temperature_loss(log_alphas, log_probs.detach(), config.target_entropy)
-        self._descend("temperature", temperature_loss)
+        temperature_loss, to_log_alphas = losses.temperature_loss(alphas, log_probs, config.target_entropy)
+        torch.bmm(to_log_alphas.unsqueeze(1), present, out=temperature.slopes["log_alpha"].unsqueeze(1))
+        self._optimisers["temperature"].step()
 
-        with torch.no_grad():
-            self._critic_target.flat.lerp_(self.parameters["critic"].flat, config.tau)
-            terms = (critic_loss, actor_loss, temperature_loss, alphas.mean(-1))
-            torch.stack(terms, out=self._policy_losses)
+        self._critic_target.flat.lerp_(critic.flat, config.tau)
+        terms = (critic_loss, actor_loss, temperature_loss, alphas.mean(-1))
+        torch.stack(terms, out=self._policy_losses)
 
-    def _draw(self, actor: Tensors, states: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
-        """Return actions [S, B, 4] and log-probabilities [S, B]."""
-        head = trunk(actor, states, self.config.depth)
-        return losses.squashed(*losses.gaussian(head), noise)
+    def _present(self, tasks: Tensor) -> Tensor:
+        """Return which of the T tasks each is [..., T], 0 or 1, of tasks [...].
+
+        A product with it looks up what belongs to each task, and its transpose sums by task in
+        one order, which indices do not on a GPU.
+        """
+        return (tasks.unsqueeze(-1) == self._numbers).to(self._table.dtype)
+
+    def _draw(self, states: Tensor, noise: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Return actions [S, B, 4], log-probabilities [S, B] and logarithms of deviations [S, B, 4]."""
+        head = trunk(self.parameters["actor"].tensors, states, self.config.depth, self._actor_tape)
+        mean, log_std = losses.gaussian(head)
+        return *losses.squashed(mean, log_std, noise), log_std
 
     def _values(self, critic: Tensors, states: Tensor, actions: Tensor) -> Tensor:
         """Return what twin critics [S, 2, B] say."""
-        inputs = torch.cat((states, actions), -1).repeat_interleave(2, 0)
-        return trunk(critic, inputs, self.config.depth).view(len(states), 2, -1)
+        inputs = torch.cat((states, actions), -1).unsqueeze(1)
+        inputs = inputs.expand(-1, 2, -1, -1).flatten(0, 1)
+        return trunk(critic, inputs, self.config.depth, self._critic_tape).view(len(states), 2, -1)
+
+    def _back(self, part: Parameters, to_outputs: Tensor, tape: Tape) -> None:
+        """Set a part's gradients, given a loss's gradient of the outputs [M, B, out] on its tape."""
+        backward(part.tensors, to_outputs, self.config.depth, tape, part.slopes)
+
+    def _to_actions(self, to_values: Tensor) -> Tensor:
+        """Return a loss's gradient of actions [S, B, 4], given that of the critics' values [S, 2, B]."""
+        critic, to_outputs = self.parameters["critic"].tensors, to_values.flatten(0, 1).unsqueeze(-1)
+        to_first = backward(critic, to_outputs, self.config.depth, self._critic_tape)
+        weights = critic["trunk.0.weight"][:, -ACTION:]
+        return torch.bmm(to_first, weights.mT).view(*to_values.shape, ACTION).sum(1)
 
     def _learn_encoder(self) -> None:
         """Update encoder and decoders on the batch that the policy has just learned from."""
@@ -239,8 +271,9 @@ class Learner:
         noise = self._noise[..., : config.latent]
         for seed, generator in enumerate(self._random["learning"]):
             torch.randn(noise.shape[1:], generator=generator, out=noise[seed])
-        table = tabulate(tensors, self._identities)
-        mean, log_variance = encode(tensors, table, batch.observations, batch.tasks, config.encoder_depth)
+        present = self._present(batch.tasks)
+        told = torch.bmm(present, tabulate(tensors, self._identities))
+        mean, log_variance = encode(tensors, told, batch.observations, config.encoder_depth)
         latents = sample(mean, log_variance, noise)
         terms = {"kl": self._divergence(mean, log_variance, latents)}
         loss = config.kl_weight * terms["kl"]
@@ -249,9 +282,8 @@ class Learner:
             terms["dynamics_loss"] = losses.dynamics_loss(predicted, batch.next_observations)
             loss = loss + terms["dynamics_loss"]
         if config.decoders and self._identities.shape[-1]:
-            members = torch.arange(len(latents), device=self._device).unsqueeze(1)
             described = describe(tensors, latents, config.encoder_depth)
-            terms["language_loss"] = losses.language_loss(described, self._identities[members, batch.tasks])
+            terms["language_loss"] = losses.language_loss(described, torch.bmm(present, self._identities))
             loss = loss + terms["language_loss"]
         self._descend("encoder", loss)
         with torch.no_grad():
@@ -339,26 +371,9 @@ class Learner:
         each = len(self.parameters[part].flat) // len(self._seeds)
         return slice(seed * each, (seed + 1) * each)
 
-    def _capture(self) -> None:
-        """Record the policy's update as a CUDA graph, and from then on replay it."""
+    def _record(self) -> None:
+        """Record the policy's update, and from then on replay it."""
         flats = [own.flat for own in (*self.parameters.values(), self._critic_target)]
         moments = [tensor for optimiser in self._optimisers.values() for tensor in optimiser.tensors]
-        kept = [(tensor, tensor.clone()) for tensor in (*flats, *moments)]
-        random = [(generator, generator.get_state()) for generator in self._random["learning"]]
-        stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
-        stream.wait_stream(torch.cuda.current_stream())
-        with torch.cuda.stream(stream):  # what is allocated at the first call must not be captured
-            for _ in range(3):
-                self._learn_policy()
-        torch.cuda.current_stream().wait_stream(stream)
-        with torch.no_grad():
-            for tensor, before in kept:
-                tensor.copy_(before)
-        graph = torch.cuda.CUDAGraph()
-        for generator, before in random:
-            generator.set_state(before)
-            graph.register_generator_state(generator)
-        with torch.cuda.graph(graph):
-            self._learn_policy()
-        self._update_policy = graph.replay
-        graph.replay()
+        self._update_policy = record(self._learn_policy, [*flats, *moments], self._random["learning"])
+        self._update_policy()

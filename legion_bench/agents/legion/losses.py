@@ -37,6 +37,28 @@ def squashed(mean: Tensor, log_std: Tensor, noise: Tensor) -> tuple[Tensor, Tens
     return torch.tanh(raw), (gaussian_part - volume).sum(-1)
 
 
+def squashed_gradient(
+    actions: Tensor, log_std: Tensor, noise: Tensor, to_actions: Tensor, to_log_probs: Tensor
+) -> Tensor:
+    """Return a loss's gradient of an actor's output [S, B, 2A], see :func:`gaussian`.
+
+    Args:
+        actions: [S, B, A] what :func:`squashed` made of that output.
+        log_std: [S, B, A]
+        noise: [S, B, A]
+        to_actions: [S, B, A] the loss's gradient of the actions.
+        to_log_probs: [S, B] that of their log-probabilities.
+    """
+    to_log_probs = to_log_probs.unsqueeze(-1)
+    # log p falls by log(1 - tanh(x)^2), of which the derivative is -2 tanh(x).
+    to_mean = to_actions * (1 - actions.square()) + to_log_probs * 2 * actions
+    to_log_std = to_mean * log_std.exp() * noise - to_log_probs
+    low, high = LOG_STD_RANGE
+    # Of low + (high - low) / 2 * (tanh(x) + 1), in terms of what it is.
+    slope = 2 * (log_std - low) * (high - log_std) / (high - low)
+    return torch.cat((to_mean, to_log_std * slope), -1)
+
+
 def target(
     rewards: Tensor, continues: Tensor, values: Tensor, log_probs: Tensor, alphas: Tensor, gamma: float
 ) -> Tensor:
@@ -53,19 +75,30 @@ def target(
     return rewards + gamma * continues * (values.amin(1) - alphas * log_probs)
 
 
-def critic_loss(values: Tensor, targets: Tensor) -> Tensor:
-    """Return the loss [S] of twin critics' values [S, 2, B] against targets [S, B]."""
-    return (values - targets.unsqueeze(1)).square().mean(-1).sum(1)
+def critic_loss(values: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the loss [S] of twin critics' values [S, 2, B] against targets [S, B], and its gradient."""
+    errors = values - targets.unsqueeze(1)
+    return errors.square().mean(-1).sum(1), errors * (2 / errors.shape[-1])
 
 
-def actor_loss(values: Tensor, log_probs: Tensor, alphas: Tensor) -> Tensor:
-    """Return the loss [S] of actions that critics value at [S, 2, B]; the rest is [S, B]."""
-    return (alphas * log_probs - values.amin(1)).mean(-1)
+def actor_loss(values: Tensor, log_probs: Tensor, alphas: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Return the loss [S] of actions that critics value at [S, 2, B]; the rest is [S, B].
+
+    With it come its gradients of values and log-probabilities.
+    """
+    batch = values.shape[-1]
+    first = values[:, :1] < values[:, 1:]
+    to_values = torch.cat((first, ~first), 1).to(values.dtype) / -batch
+    return (alphas * log_probs - values.amin(1)).mean(-1), to_values, alphas / batch
 
 
-def temperature_loss(log_alphas: Tensor, log_probs: Tensor, target_entropy: float) -> Tensor:
-    """Return the loss [S] of each transition's log temperature [S, B], given log_probs [S, B]."""
-    return -(log_alphas.exp() * (log_probs + target_entropy)).mean(-1)
+def temperature_loss(alphas: Tensor, log_probs: Tensor, target_entropy: float) -> tuple[Tensor, Tensor]:
+    """Return the loss [S] of each transition's temperature [S, B], given log_probs [S, B].
+
+    With it comes its gradient [S, B] of the temperatures' logarithms.
+    """
+    terms = -alphas * (log_probs + target_entropy)
+    return terms.mean(-1), terms / terms.shape[-1]
 
 
 def dynamics_loss(predicted: Tensor, observations: Tensor) -> Tensor:

@@ -12,12 +12,13 @@ from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 from torch.optim.adam import adam
 
 Shapes = Mapping[str, tuple[int, ...]]
 Tensors = Mapping[str, Tensor]
 """Parameters by name, [M, …] each."""
+# Outputs of a layer below which its product is faster transposed, on a CPU.
+_NARROW = 32
 
 
 class Parameters:
@@ -39,8 +40,13 @@ class Parameters:
         self.gradients = torch.zeros_like(self.flat)
         self.tensors: dict[str, Tensor] = {}
         """By name, [M, …]; views into the buffer."""
-        for (name, shape), values in zip(shapes.items(), torch.split(self.flat, sizes, 1), strict=True):
-            self.tensors[name] = values.view(members, *shape).requires_grad_()
+        self.slopes: dict[str, Tensor] = {}
+        """Their gradients, likewise."""
+        for views, buffer in ((self.tensors, self.flat), (self.slopes, self.gradients)):
+            for (name, shape), values in zip(shapes.items(), torch.split(buffer, sizes, 1), strict=True):
+                views[name] = values.view(members, *shape)
+        for tensor in self.tensors.values():
+            tensor.requires_grad_()
 
     def members(self, chosen: slice) -> dict[str, Tensor]:
         """Return the tensors of some members; they follow what the buffer holds, and need no gradient."""
@@ -143,27 +149,9 @@ def perceptron(tensors: Tensors, name: str, hidden: Tensor, depth: int) -> Tenso
     return dense(tensors, f"{name}.{depth}", hidden)
 
 
-def trunk_shapes(inputs: int, width: int, depth: int, outputs: int) -> Shapes:
-    """Return the shapes of :func:`trunk`."""
-    scale = {"norm.scale": (1, width), "norm.bias": (1, width)}
-    return {**perceptron_shapes("trunk", inputs, width, depth, outputs), **scale}
-
-
-def trunk(tensors: Tensors, inputs: Tensor, depth: int) -> Tensor:
-    """Return the linear output [M, batch, outputs] of LEGION's actor and critics.
-
-    The first layer is Linear, LayerNorm, tanh; the other hidden ones Linear, LeakyReLU.
-    """
-    hidden = dense(tensors, "trunk.0", inputs)
-    hidden = functional.layer_norm(hidden, hidden.shape[-1:])
-    hidden = torch.addcmul(tensors["norm.bias"], hidden, tensors["norm.scale"])
-    # tanh itself takes three times as long on a CPU.
-    hidden = torch.sigmoid(hidden * 2) * 2 - 1
-    for layer in range(1, depth):
-        hidden = functional.leaky_relu_(dense(tensors, f"trunk.{layer}", hidden))
-    return dense(tensors, f"trunk.{depth}", hidden)
-
-
-def dense(tensors: Tensors, name: str, inputs: Tensor) -> Tensor:
-    """Return a linear layer's output [M, batch, out] for [M, batch, in]."""
-    return torch.baddbmm(tensors[f"{name}.bias"], inputs, tensors[f"{name}.weight"])
+def dense(tensors: Tensors, name: str, inputs: Tensor, out: Tensor | None = None) -> Tensor:
+    """Return a linear layer's output [M, batch, outputs] for [M, batch, in]."""
+    weight, bias = tensors[f"{name}.weight"], tensors[f"{name}.bias"]
+    if out is None and weight.shape[-1] < _NARROW:
+        return torch.baddbmm(bias.mT, weight.mT, inputs.mT).mT
+    return torch.baddbmm(bias, inputs, weight, out=out)

@@ -13,7 +13,8 @@ from legion_bench.agents.legion import losses
 from legion_bench.agents.legion.config import LegionConfig
 from legion_bench.agents.legion.encoder import encode, encoder_shapes, sample, tabulate
 from legion_bench.agents.legion.learner import ACTION
-from legion_bench.agents.legion.networks import Parameters, Shapes, trunk, trunk_shapes
+from legion_bench.agents.legion.networks import Parameters, Shapes
+from legion_bench.agents.legion.trunk import trunk, trunk_shapes
 from legion_bench.errors import AgentError
 from legion_bench.types import Floats
 
@@ -101,9 +102,7 @@ class FrozenPolicy(torch.nn.Module):
         centred, identities, noise = torch.split(inputs, self._sizes, -1)
         scaled = (centred * config.observation_scale).float()[None]
         encoder, actor = (self._weights(part) for part in ("encoder", "actor"))
-        table = tabulate(encoder, identities.float()[None])
-        rows = torch.arange(inputs.shape[0], device=inputs.device)[None]
-        encoding = encode(encoder, table, scaled, rows, config.encoder_depth)
+        encoding = encode(encoder, tabulate(encoder, identities.float()[None]), scaled, config.encoder_depth)
         state = torch.cat((scaled, sample(*encoding, noise.float()[None])), -1)
         mean, _ = losses.gaussian(trunk(actor, state, config.depth))
         return self._limited(observations, torch.tanh(mean)[0])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,8 @@ from torch import Tensor
 
 from legion_bench.errors import CardError
 from legion_bench.types import Transitions
+
+_MEMORY = Path("/proc/meminfo")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,28 +44,20 @@ class Replay:
         """Allocate rows [S, capacity, 2 obs + action + 3] of 32-bit floats.
 
         Raises:
-            CardError: they are larger than the machine's memory; says the bytes.
+            CardError: they are larger than the memory that is free; says the bytes.
         """
         columns = (observation, action, 1, observation, 1, 1)
         self._columns = columns
-        self._check_memory(seeds, capacity, sum(columns), device)
+        needed, there = 4 * seeds * capacity * sum(columns), _available(device)
+        if needed > there:
+            raise CardError(
+                f"a replay memory of {capacity:,} transitions for {seeds} seed(s) takes {needed:,} bytes,"
+                f" and {device.type} has {there:,} to give: lower buffer_size"
+            )
         self._rows = torch.empty(seeds, capacity, sum(columns), device=device)
         self._counts = [0] * seeds
         # What a captured CUDA graph reads: a count in Python would be frozen into it.
         self._filled = torch.zeros(seeds, 1, dtype=torch.float64, device=device)
-
-    @staticmethod
-    def _check_memory(seeds: int, capacity: int, columns: int, device: torch.device) -> None:
-        needed = 4 * seeds * capacity * columns
-        if device.type == "cuda":
-            there = torch.cuda.mem_get_info(device)[0]
-        else:
-            there = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-        if needed > there:
-            raise CardError(
-                f"a replay memory of {capacity:,} transitions for {seeds} seed(s) takes {needed:,} bytes,"
-                f" and {device.type} has {there:,}: lower buffer_size"
-            )
 
     @property
     def capacity(self) -> int:
@@ -78,13 +73,15 @@ class Replay:
         flags = np.stack([~batch.terminated, batch.tasks], axis=1)
         parts = (batch.observations, batch.actions, batch.rewards[:, None], batch.next_observations, flags)
         rows = torch.from_numpy(np.concatenate(parts, axis=1, dtype=np.float32, casting="unsafe"))
-        count = self._counts[seed]
-        if len(rows) == 1:
-            self._rows[seed, count % self.capacity] = rows[0]
-        else:
-            places = torch.arange(count, count + len(rows), device=self._rows.device) % self.capacity
-            self._rows[seed, places] = rows.to(self._rows.device)
-        self._counts[seed] = count + len(rows)
+        if self._rows.is_cuda:  # from pinned memory a copy keeps nobody waiting
+            rows = rows.pin_memory()
+        count, done = self._counts[seed], 0
+        while done < len(rows):  # in as many pieces as there are ends to the memory
+            place = (count + done) % self.capacity
+            piece = rows[done : done + self.capacity - place]
+            self._rows[seed, place : place + len(piece)].copy_(piece, non_blocking=True)
+            done += len(piece)
+        self._counts[seed] = count + done
         self._filled[seed] = self.size(seed)
 
     def clear(self) -> None:
@@ -122,3 +119,14 @@ class Replay:
         self._counts[seed] = state["count"]
         self._rows[seed, : len(state["rows"])] = state["rows"].to(self._rows.device)
         self._filled[seed] = self.size(seed)
+
+
+def _available(device: torch.device) -> int:
+    """Return how many bytes a device has to give, as far as it says."""
+    if device.type == "cuda":
+        return torch.cuda.mem_get_info(device)[0]
+    try:
+        facts = dict(line.split(":") for line in _MEMORY.read_text(encoding="ascii").splitlines())
+    except OSError:  # not Linux
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return 1024 * int(facts["MemAvailable"].split()[0])

@@ -239,6 +239,27 @@ def test_knowledge_is_one_component_until_there_is_a_mixture(setup: AgentSetup) 
     np.testing.assert_array_equal(knowledge.means, mixture.means)
 
 
+def test_a_fit_draws_transitions_evenly_and_none_twice(
+    setup: AgentSetup, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    agent, twin = (build(setup, fit_samples=60) for _ in range(2))
+    for step in range(200):
+        for one in (agent, twin):
+            one.observe(experience(step))
+    taken: list[torch.Tensor] = []
+    take = agent._learner.replay.take
+    monkeypatch.setattr(
+        agent._learner.replay, "take", lambda seed, places: taken.append(places) or take(seed, places)
+    )
+    for _ in range(50):
+        latents, tasks = agent._latents()
+        again, too = twin._latents()
+        assert latents.equal(again)
+        np.testing.assert_array_equal(tasks, too)
+    assert all(len(places.unique()) == len(places) == 60 for places in taken)
+    assert kstest(torch.cat(taken).numpy(), uniform(-0.5, 400).cdf).pvalue > 0.01
+
+
 def test_what_the_card_names_starts_afresh_from_the_second_visit_on(setup: AgentSetup) -> None:
     agent = build(setup, reset=["mixture", "buffer"])
     live(agent, 53)

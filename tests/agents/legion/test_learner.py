@@ -8,6 +8,7 @@ from typing import Any, get_args
 
 import pytest
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from legion_bench.agents.legion.config import Part
 from legion_bench.agents.legion.encoder import tabulate
@@ -101,6 +102,27 @@ def test_nobody_goes_on_from_what_is_no_number() -> None:
 def test_a_state_of_other_sizes_is_refused() -> None:
     with pytest.raises(AgentError, match=r"encoder has .* parameters, that of the state"):
         make(encoder_width=16).load(0, make(encoder_width=8).state(0))
+
+
+class Unwaiting(TorchDispatchMode):
+    """Refuses what makes a host wait for its GPU, or a shape depend on values."""
+
+    def __torch_dispatch__(
+        self, operator: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
+    ) -> Any:
+        name = operator.overloadpacket.__name__
+        if name in {"_local_scalar_dense", "nonzero", "masked_select", "equal"}:
+            raise RuntimeError(f"{name} cannot be captured")
+        return operator(*args, **(kwargs or {}))
+
+
+@pytest.mark.parametrize("seeds", [(3,), (3, 4)])
+def test_the_policys_update_waits_for_nothing_so_that_it_can_be_captured(seeds: tuple[int, ...]) -> None:
+    learner = make(seeds)
+    with Unwaiting():
+        learner._learn_policy()
+        with pytest.raises(RuntimeError, match="cannot be captured"):
+            learner._policy_losses[0, 0].item()
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")

@@ -64,22 +64,45 @@ def test_the_target_takes_the_lesser_critic_and_stops_where_the_task_ends() -> N
 def test_critics_losses_are_added() -> None:
     values = torch.tensor([[[1.0, 2.0], [3.0, 4.0]], [[0.0, 0.0], [1.0, 3.0]]])
     targets = torch.tensor([[0.0, 1.0], [0.0, 0.0]])
-    assert losses.critic_loss(values, targets).tolist() == [1.0 + 9.0, 0.0 + 5.0]
+    loss, to_values = losses.critic_loss(values, targets)
+    assert loss.tolist() == [1.0 + 9.0, 0.0 + 5.0]
+    assert to_values.tolist() == [[[1.0, 1.0], [3.0, 3.0]], [[0.0, 0.0], [1.0, 3.0]]]
 
 
 def test_the_actor_believes_the_lesser_critic() -> None:
     values = torch.tensor([[[1.0, 5.0], [3.0, 4.0]]])
-    loss = losses.actor_loss(values, torch.tensor([[2.0, -1.0]]), torch.tensor([[0.5, 3.0]]))
+    loss, to_values, to_log_probs = losses.actor_loss(
+        values, torch.tensor([[2.0, -1.0]]), torch.tensor([[0.5, 3.0]])
+    )
     assert loss.tolist() == [((1.0 - 1.0) + (-3.0 - 4.0)) / 2]
+    assert to_values.tolist() == [[[-0.5, 0.0], [0.0, -0.5]]]
+    assert to_log_probs.tolist() == [[0.25, 1.5]]
+
+
+def test_of_critics_that_agree_one_is_believed() -> None:
+    _, to_values, _ = losses.actor_loss(torch.ones(1, 2, 4), torch.zeros(1, 4), torch.ones(1, 4))
+    assert to_values.sum(1).tolist() == [[-0.25] * 4]
 
 
 def test_the_temperature_falls_where_entropy_is_above_its_target() -> None:
-    log_alphas = torch.tensor([[math.log(2), 0.0]], requires_grad=True)
+    alphas = torch.tensor([[2.0, 1.0]])
     log_probs = torch.tensor([[3.0, 6.0]])  # entropies of -3 and -6
-    loss = losses.temperature_loss(log_alphas, log_probs, target_entropy=-4.0)
+    loss, to_log_alphas = losses.temperature_loss(alphas, log_probs, target_entropy=-4.0)
     torch.testing.assert_close(loss, torch.tensor([-(2 * (3.0 - 4) + 1 * (6.0 - 4)) / 2]))
-    loss.sum().backward()
-    torch.testing.assert_close(log_alphas.grad, torch.tensor([[1.0, -1.0]]))
+    torch.testing.assert_close(to_log_alphas, torch.tensor([[1.0, -1.0]]))
+
+
+@pytest.mark.parametrize("spread", [1.0, 30.0], ids=["in the middle", "at the ends"])
+def test_the_gradient_of_an_actors_output_is_autograds(spread: float, double: None) -> None:
+    generator = torch.Generator().manual_seed(0)
+    head = (spread * torch.randn(2, 3, 8, generator=generator)).requires_grad_()
+    noise, to_actions = (torch.randn(2, 3, 4, generator=generator) for _ in range(2))
+    to_log_probs = torch.randn(2, 3, generator=generator)
+    mean, log_std = losses.gaussian(head)
+    actions, log_probs = losses.squashed(mean, log_std, noise)
+    (expected,) = torch.autograd.grad((actions * to_actions).sum() + (log_probs * to_log_probs).sum(), head)
+    found = losses.squashed_gradient(actions, log_std, noise, to_actions, to_log_probs)
+    torch.testing.assert_close(found, expected, rtol=1e-9, atol=1e-11)
 
 
 def test_the_dynamics_loss_is_half_the_mean_square() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -124,9 +125,34 @@ def test_a_loaded_memory_goes_on_where_the_other_stopped(stored: int) -> None:
     assert loaded.size(0) == 0
 
 
-def test_a_memory_larger_than_the_machines_is_refused_in_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
-    there = {"SC_PAGE_SIZE": 1000, "SC_PHYS_PAGES": 88}
-    monkeypatch.setattr(os, "sysconf", there.__getitem__)
+def test_more_at_once_than_is_kept_leaves_the_last() -> None:
+    replay = memory()
+    replay.add(0, numbered(*range(3)))
+    replay.add(0, numbered(*range(3, 22)))
+    assert rewards(replay) == [16, 17, 18, 19, 20, 21, 14, 15]
+
+
+def refused(seeds: int, capacity: int) -> str:
+    with pytest.raises(CardError) as raised:
+        memory(seeds=seeds, capacity=capacity)
+    return str(raised.value)
+
+
+def test_a_memory_larger_than_is_free_is_refused_in_bytes(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    facts = tmp_path / "meminfo"
+    facts.write_text("MemTotal:  999999 kB\nMemFree:  1 kB\nMemAvailable:  86 kB\nHugePages_Total: 0\n")
+    monkeypatch.setattr("legion_bench.agents.legion.replay._MEMORY", facts)
     memory(seeds=2, capacity=1000)  # 2 x 1000 x 11 numbers of 4 bytes: just fits
-    with pytest.raises(CardError, match=r"1,001 transitions for 2 seed\(s\) takes 88,088 bytes.* has 88,000"):
-        memory(seeds=2, capacity=1001)
+    said = refused(seeds=2, capacity=1001)
+    assert "1,001 transitions for 2 seed(s) takes 88,088 bytes, and cpu has 88,064 to give" in said
+
+
+def test_where_nobody_says_what_is_free_all_memory_counts(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("legion_bench.agents.legion.replay._MEMORY", tmp_path / "none")
+    monkeypatch.setattr(os, "sysconf", {"SC_PAGE_SIZE": 1000, "SC_PHYS_PAGES": 88}.__getitem__)
+    memory(seeds=2, capacity=1000)
+    assert "takes 88,088 bytes, and cpu has 88,000 to give" in refused(seeds=2, capacity=1001)
