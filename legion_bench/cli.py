@@ -37,6 +37,13 @@ out = Console(emoji=False)
 err = Console(stderr=True, emoji=False)
 
 Runs = Annotated[list[Path], typer.Argument(help="Run folders, or folders that hold some.")]
+References = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--reference",
+        help="Runs under a single-task protocol, that forward transfer is measured against; may be repeated.",
+    ),
+]
 
 
 def _example(*lines: str) -> str:
@@ -173,45 +180,57 @@ def _stoppable(watch: Watch) -> Iterator[Watch]:
     epilog=_example(
         "legion-bench report runs --out report",
         "legion-bench report runs/smoke/sac-finetune runs/smoke/sac-reset --out report",
+        "legion-bench report runs/smoke --reference runs/smoke-single-task --out report",
     )
 )
 def report(
     runs: Runs,
     out_: Annotated[Path, typer.Option("--out", help="Folder to write to.")] = Path("report"),
+    reference: References = None,
 ) -> None:
     """Write tables, figures and one self-contained index.html."""
     from legion_bench.reports.build import build_report
 
     read, broken = _read(runs)
-    index = build_report(read, out_)
+    references, lost = _read(reference or [])
+    index = build_report(read, out_, references)
     out.print(f"Report written to {escape(str(index))}", soft_wrap=True)
-    raise typer.Exit(1 if broken else 0)
+    raise typer.Exit(1 if broken + lost else 0)
 
 
 @app.command(
-    epilog=_example("legion-bench metrics runs/smoke/sac-finetune/seed-0", "legion-bench metrics runs --json")
+    epilog=_example(
+        "legion-bench metrics runs/smoke/sac-finetune/seed-0",
+        "legion-bench metrics runs/smoke --reference runs/smoke-single-task --json",
+    )
 )
 def metrics(
     runs: Runs,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object per run and line.")] = False,
+    reference: References = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="All metrics: one JSON object per run and line.")
+    ] = False,
 ) -> None:
-    """Print every metric of every run."""
+    """Print metrics and cost of every run."""
+    from legion_bench.reports import numbers
     from legion_bench.reports.measured import measure_all
 
     read, broken = _read(runs)
-    for run in measure_all(read):
-        path = run.run.path
+    references, lost = _read(reference or [])
+    for run in measure_all(read, references):
         for warning in run.warnings:
             err.print(f"[yellow]warning:[/] {escape(warning)}", soft_wrap=True)
         if as_json:
-            numbers = {name: metric.value for name, metric in run.metrics.items()}
-            typer.echo(json.dumps({"run": str(path), "metrics": numbers}))
+            typer.echo(json.dumps(numbers.everything(run), allow_nan=False))
             continue
-        table = Table(title=escape(str(path)), title_justify="left", box=None, padding=(0, 2))
-        for name, metric in run.metrics.items():
-            table.add_row(name, "–" if metric.value is None else f"{metric.value:.4f}", metric.reason or "")
+        title = escape(str(run.run.path))
+        table = Table(title=title, title_justify="left", box=None, padding=(0, 2), show_header=False)
+        for row in numbers.headlines(run):
+            table.add_row(*map(escape, row))
         out.print(table, "")
-    raise typer.Exit(1 if broken else 0)
+    if not as_json:
+        err.print("All metrics, and what they are the means of: --json")
+    raise typer.Exit(1 if broken + lost else 0)
 
 
 def _read(paths: list[Path]) -> tuple[list[Run], int]:
@@ -219,7 +238,7 @@ def _read(paths: list[Path]) -> tuple[list[Run], int]:
     from legion_bench.results.store import find_runs, read_run
 
     read, broken = [], 0
-    for path in find_runs(paths):
+    for path in find_runs(paths) if paths else ():
         try:
             read.append(read_run(path))
         except RunError as error:

@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 import typer
 
-from legion_bench import __version__, language, metrics
+from legion_bench import __version__, language, launch, metrics
 from legion_bench.cli import app, main
 from legion_bench.errors import AgentError
 from legion_bench.results.store import EVALUATIONS, MANIFEST, read_run
-from tests.helpers import contents
+from tests.helpers import contents, write_protocol
 
 Call = Callable[..., tuple[int, str, str]]
 COMMANDS = ("list", "run", "report", "metrics", "render", "export", "gallery", "audit", "doctor", "embed")
@@ -163,15 +163,57 @@ def test_metrics_as_json_is_one_object_per_run(call: Call, finished: Path, run_f
     objects = [json.loads(line, parse_constant=pytest.fail) for line in out.splitlines()]
     assert {found["run"] for found in objects} == {str(finished), str(run_folder)}
     for found in objects:
-        assert set(found) == {"run", "metrics"}
+        assert (found["protocol"], found["agent"], found["seed"]) == ("mini", "random", 1)
         assert set(found["metrics"]) == set(metrics.METRICS)
         assert all(value is None or isinstance(value, float) for value in found["metrics"].values())
+        assert set(found["reasons"]) == {name for name, value in found["metrics"].items() if value is None}
+        assert found["cost"]["environment_steps"] == 80
+        assert found["cost"]["gradient_updates"] is None
+        assert found["reference"] is None
 
 
-def test_metrics_as_a_table_names_every_metric(call: Call, finished: Path) -> None:
-    code, out, _ = call("metrics", finished)
+def test_metrics_as_a_table_show_what_matters_most_and_the_cost(call: Call, finished: Path) -> None:
+    code, out, err = call("metrics", finished)
     assert code == 0
-    assert all(name in out for name in metrics.METRICS)
+    assert all((name in out) == (name in metrics.HEADLINES) for name in metrics.METRICS)
+    for name in ("environment_steps", "wall_clock", "peak_memory_bytes", "parameters", "stored_bytes"):
+        assert name in out
+    assert "--json" in err
+
+
+@pytest.fixture(scope="session")
+def alone(finished: Path) -> Path:
+    """The same agent, task by task."""
+    card = write_protocol(finished.parent, "alone")
+    card.write_text(card.read_text() + 'regime = "single-task"\n')
+    return launch.run(str(card), "random", out=finished.parent / "alone-run")
+
+
+def test_forward_transfer_needs_reference_runs(call: Call, finished: Path, alone: Path) -> None:
+    code, out, err = call("metrics", finished, "--reference", alone, "--json")
+    assert code == 0, err
+    found = json.loads(out)
+    assert found["reference"] == {"agent": "random", "runs": 1}
+    assert set(found["metrics"]) == set(metrics.METRICS)
+    assert isinstance(found["metrics"]["forward_transfer_coom"], float)
+    code, _, err = call("report", finished, "--reference", alone, "--out", "report")
+    assert code == 0, err
+    assert "measured against 1 single-task run of random" in Path("report/index.html").read_text("utf-8")
+
+
+def test_a_reference_that_does_not_fit_is_one_line_and_creates_nothing(
+    call: Call, finished: Path, alone: Path, tmp_path: Path
+) -> None:
+    card = write_protocol(tmp_path, "longer", steps=48)
+    longer = launch.run(str(card), "random", out=tmp_path / "longer")
+    for command in (["metrics"], ["report", "--out", "report"]):
+        code, out, err = call(*command, longer, "--reference", alone)
+        assert (code, out) == (2, "")
+        assert "stream.steps_per_task is 40 there and 48 here" in err
+        code, out, err = call(*command, longer, "--reference", finished)
+        assert (code, out) == (2, "")
+        assert "its regime is 'lifelong', not 'single-task'" in err
+    assert not Path("report").exists()
 
 
 def test_metrics_of_a_torn_log_warn_on_standard_error(call: Call, run_folder: Path) -> None:

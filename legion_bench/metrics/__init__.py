@@ -1,14 +1,17 @@
 """Metrics of continual learning: pure functions of an evaluation log."""
 
-from legion_bench.metrics.continual import Undefined
-from legion_bench.metrics.performance import Performance, success_rates
-from legion_bench.metrics.table import METRICS, Metric, MetricValue, compute, values
+from legion_bench.metrics.metric import Metric, MetricValue, Reference
+from legion_bench.metrics.performance import Performance, Undefined, success_rates
+from legion_bench.metrics.table import HEADLINES, METRICS, NO_REFERENCE, compute, values
 
 __all__ = [
+    "HEADLINES",
     "METRICS",
+    "NO_REFERENCE",
     "Metric",
     "MetricValue",
     "Performance",
+    "Reference",
     "Undefined",
     "compute",
     "success_rates",

@@ -13,6 +13,10 @@ from legion_bench.errors import MetricError, unknown
 from legion_bench.types import EvaluationRecord, Floats, Ints
 
 
+class Undefined(MetricError):
+    """A metric has no value for a run, though nothing is wrong with its log."""
+
+
 @dataclass(frozen=True, eq=False)
 class Performance:
     """K evaluations of the frozen policy on the N positions of a stream."""
@@ -29,6 +33,8 @@ class Performance:
     """Steps at which the P visits end: one per task, or one alone if all are trained at once."""
     episodes: int
     """Episodes behind each success rate."""
+    single_task: bool = False
+    """Whether each visit trained an agent of its own."""
 
     @property
     def trained(self) -> int:
@@ -45,9 +51,26 @@ class Performance:
         """Return the indices of the evaluations made while ``position`` was trained."""
         return np.flatnonzero(self.stream_position == position)
 
+    def visit(self, position: int) -> str:
+        """Return the name of a visit, as in “'reach' (task 1 of 3)”."""
+        if len(self.ends) < len(self.tasks):
+            return "all tasks together"
+        return f"{self.tasks[position]!r} (task {position + 1} of {len(self.tasks)})"
+
+    def check_complete(self) -> None:
+        """Raise Undefined if training stopped before the stream's end."""
+        if not self.complete:
+            raise Undefined(
+                f"training ended at step {self.steps[-1]}, before the end of {self.visit(self.trained)}"
+            )
+
 
 def success_rates(
-    evaluations: Sequence[EvaluationRecord], tasks: Sequence[str], ends: Sequence[int]
+    evaluations: Sequence[EvaluationRecord],
+    tasks: Sequence[str],
+    ends: Sequence[int],
+    *,
+    single_task: bool = False,
 ) -> Performance:
     """Turn an evaluation log into success rates.
 
@@ -57,6 +80,7 @@ def success_rates(
         tasks: task names in stream order.
         ends: environment steps trained by the end of each visit; one number alone if
             all tasks are trained at once.
+        single_task: whether each visit trained an agent of its own.
 
     Raises:
         MetricError: the log is empty, is out of order, lacks the evaluation before
@@ -78,6 +102,7 @@ def success_rates(
         tasks=tuple(tasks),
         ends=tuple(ends),
         episodes=episodes,
+        single_task=single_task,
     )
 
 

@@ -14,14 +14,14 @@ import pandas as pd
 from legion_bench.errors import RunError
 from legion_bench.reports import figures, tables
 from legion_bench.reports.cautions import cautions
-from legion_bench.reports.frames import curves_frame, matrix_frame, runs_frame, summary_frame
+from legion_bench.reports.frames import cost_frame, curves_frame, matrix_frame, runs_frame, summary_frame
 from legion_bench.reports.html import Image, Section, render
 from legion_bench.reports.measured import Measured, measure_all
 from legion_bench.reports.pictures import pictures
 from legion_bench.results.store import Run
 
 
-def build_report(runs: Sequence[Run], out: Path) -> Path:
+def build_report(runs: Sequence[Run], out: Path, references: Sequence[Run] = ()) -> Path:
     """Write a report on runs of any protocols and agents, finished or not.
 
     It holds ``index.html`` (which needs no other file), ``tables/*.csv`` with every
@@ -32,31 +32,35 @@ def build_report(runs: Sequence[Run], out: Path) -> Path:
     Args:
         runs: at least one run.
         out: the report's folder; created if need be.
+        references: runs of single tasks that forward transfer is measured against.
 
     Returns:
         The path of ``index.html``.
 
     Raises:
         RunError: there are no runs.
+        MetricError: a reference cannot be one, or differs from its run in more than it must.
     """
     if not runs:
         raise RunError("there are no runs to report")
+    measured = measure_all(runs, references)
     for folder in ("tables", "figures"):
         (out / folder).mkdir(parents=True, exist_ok=True)
-    measured = measure_all(runs)
     each = runs_frame(measured)
-    summary = summary_frame(each)
+    summary, costs = summary_frame(each), cost_frame(each)
     downloads = {
         "summary.csv": tables.csv(summary),
+        "cost.csv": tables.csv(costs),
         "runs.csv": tables.csv(each),
     }
     for name, text in downloads.items():
         _write(out / "tables" / name, text)
     _write(out / "tables" / "curves.csv", tables.csv(curves_frame(measured)))
     _write(out / "tables" / "summary.md", tables.markdown(tables.summary_table(summary)))
+    _write(out / "tables" / "cost.md", tables.markdown(tables.cost_table(costs)))
     _write(out / "tables" / "runs.md", tables.markdown(tables.runs_table(each)))
     _write_matrices(measured, out / "tables")
-    page = render(list(_sections(measured, each, summary, out)), cautions(measured), downloads)
+    page = render(list(_sections(measured, each, summary, costs, out)), cautions(measured), downloads)
     index = out / "index.html"
     _write(index, page)
     return index
@@ -96,7 +100,7 @@ def _write_matrices(runs: Sequence[Measured], folder: Path) -> None:
 
 
 def _sections(
-    measured: Sequence[Measured], each: pd.DataFrame, summary: pd.DataFrame, out: Path
+    measured: Sequence[Measured], each: pd.DataFrame, summary: pd.DataFrame, costs: pd.DataFrame, out: Path
 ) -> Iterator[Section]:
     styles = figures.agent_styles(sorted({run.agent for run in measured}))
     for protocol, group in groupby(measured, key=lambda run: run.protocol):
@@ -118,6 +122,7 @@ def _sections(
             protocol=protocol,
             runs=members,
             summary=summary[summary["protocol"] == protocol],
+            costs=costs[costs["protocol"] == protocol],
             table=each[each["protocol"] == protocol],
             images=tuple(images),
         )

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from legion_bench.metrics import Undefined
 from legion_bench.reports.measured import Measured
 
 
@@ -19,6 +20,7 @@ def cautions(runs: Sequence[Measured]) -> tuple[str, ...]:
         *_unfinished(runs),
         *_variants(runs, "protocol"),
         *_variants(runs, "agent"),
+        *_references(runs),
         *_seeds(runs),
         *_versions(runs),
         *_code(runs),
@@ -56,6 +58,15 @@ def _variants(runs: Sequence[Measured], kind: Literal["protocol", "agent"]) -> I
             f"{len(variants)} different {kind} cards are named {name!r} and are reported apart"
             f" ({', '.join(variants)}); they differ in {'; '.join(differences)}"
         )
+
+
+def _references(runs: Sequence[Measured]) -> Iterator[str]:
+    changed = [
+        f"{run.protocol}: the single-task runs of {run.reference.agent} had another card of that name"
+        for run in runs
+        if not isinstance(run.reference, Undefined) and run.reference.other_card
+    ]
+    yield from dict.fromkeys(changed)
 
 
 def _seeds(runs: Sequence[Measured]) -> Iterator[str]:

@@ -3,41 +3,55 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict, fields
 
 import numpy as np
 import pandas as pd
 
-from legion_bench.metrics import METRICS
+from legion_bench.metrics import METRICS, Undefined
 from legion_bench.metrics.aggregate import mean_band, mean_interval
+from legion_bench.metrics.cost import Cost
 from legion_bench.reports.measured import Measured
 
 BOOTSTRAP_SEED = 0
 """Every interval draws from a fresh generator, so none depends on which others exist."""
 
+COST = tuple(field.name for field in fields(Cost))
 _IDENTITY = ("protocol", "agent", "seed", "run")
 
 
 def runs_frame(runs: Sequence[Measured]) -> pd.DataFrame:
-    """Return one row per run: what it is, how it ended, and its metrics (NaN: undefined).
+    """Return one row per run: what it is, how it ended, its cost and its metrics (NaN: undefined).
 
-    ``reasons`` says in words why metrics are undefined; ``wall_clock`` is in seconds.
+    ``reasons`` says in words why metrics are undefined, ``left_out`` which visits their
+    means leave out, ``reference`` which agent forward transfer is measured against.
     """
     rows = [
         {
             **_identity(run),
             "status": run.run.manifest.status,
             "complete": run.complete,
-            "environment_steps": run.steps,
             "budget": run.spans[-1].stop,
-            "wall_clock": run.run.training[-1].wall_clock if run.run.training else None,
+            **asdict(run.cost),
             **{name: run.metrics[name].value for name in METRICS},
+            "reference": "" if isinstance(run.reference, Undefined) else run.reference.agent,
+            "left_out": "; ".join(
+                f"{name}: {', '.join(run.metrics[name].left_out)}"
+                for name in METRICS
+                if run.metrics[name].left_out
+            ),
             "reasons": "; ".join(
                 f"{name}: {run.metrics[name].reason}" for name in METRICS if run.metrics[name].reason
             ),
         }
         for run in runs
     ]
-    return pd.DataFrame(rows).astype({name: float for name in ("wall_clock", *METRICS)})
+    counts = [name for name in COST if name != "wall_clock"]
+    return (
+        pd.DataFrame(rows)
+        .astype({**dict.fromkeys(counts, "Int64"), "wall_clock": float})
+        .astype(dict.fromkeys(METRICS, float))
+    )
 
 
 def summary_frame(runs: pd.DataFrame) -> pd.DataFrame:
@@ -62,6 +76,24 @@ def summary_frame(runs: pd.DataFrame) -> pd.DataFrame:
             row |= _estimate(name, group[name])
         rows.append(row)
     return pd.DataFrame(rows)
+
+
+def cost_frame(runs: pd.DataFrame) -> pd.DataFrame:
+    """Return one row per protocol and agent of :func:`runs_frame`'s result: means over its complete runs.
+
+    Means are over the runs that tell; NaN where none does.
+    """
+    rows = [
+        {
+            "protocol": protocol,
+            "agent": agent,
+            "runs": len(group),
+            **group[list(COST)].astype("float64").mean(),
+        }
+        for (protocol, agent), group in runs[runs["complete"]].groupby(["protocol", "agent"], sort=False)
+    ]
+    frame = pd.DataFrame(rows, columns=["protocol", "agent", "runs", *COST])
+    return frame.astype(dict.fromkeys(COST, float))
 
 
 def curves_frame(runs: Sequence[Measured]) -> pd.DataFrame:

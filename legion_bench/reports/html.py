@@ -12,7 +12,7 @@ import msgspec
 import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from legion_bench.metrics import METRICS
+from legion_bench.metrics import HEADLINES, METRICS, Undefined
 from legion_bench.reports import tables
 from legion_bench.reports.measured import Measured
 from legion_bench.results.store import Manifest
@@ -46,6 +46,8 @@ class Section:
     runs: tuple[Measured, ...]
     summary: pd.DataFrame
     """Rows of :func:`legion_bench.reports.frames.summary_frame` of this protocol."""
+    costs: pd.DataFrame
+    """Rows of :func:`legion_bench.reports.frames.cost_frame` of this protocol."""
     table: pd.DataFrame
     """Rows of :func:`legion_bench.reports.frames.runs_frame` of this protocol."""
     images: tuple[Image, ...]
@@ -57,13 +59,17 @@ class Section:
 
     @property
     def notes(self) -> list[str]:
-        """Why metrics are undefined, one sentence per reason."""
-        found: dict[str, dict[str, list[str]]] = {}
+        """Why headline metrics are undefined or what they leave out, and what they are measured against."""
+        found: dict[tuple[str, str], dict[str, list[str]]] = {}
         for run in self.runs:
-            for name, value in run.metrics.items():
-                if value.reason:
-                    found.setdefault(value.reason, {}).setdefault(METRICS[name].title, []).append(run.folder)
-        return [_note(reason, metrics, len(self.runs)) for reason, metrics in found.items()]
+            for name, metric in HEADLINES.items():
+                value = run.metrics[name]
+                left_out = f"leaves out {len(value.left_out)} of {len(run.visits)} tasks"
+                what = ("undefined", value.reason) if value.reason else (left_out, ", ".join(value.left_out))
+                if value.reason or value.left_out:
+                    found.setdefault(what, {}).setdefault(metric.title, []).append(run.folder)
+        notes = [_note(*what, metrics, len(self.runs)) for what, metrics in found.items()]
+        return notes + list(dict.fromkeys(_against(run) for run in self.runs if _against(run)))
 
 
 @dataclass(frozen=True)
@@ -93,6 +99,7 @@ def render(sections: Sequence[Section], cautions: Sequence[str], downloads: Mapp
     )
     environment.filters |= {"number": tables.number, "duration": tables.duration}
     environment.globals |= {"estimate": tables.estimate, "seeds": tables.seeds, "steps": tables.steps}
+    environment.globals |= {"cost": tables.cost}
     runs = [run for section in sections for run in section.runs]
     script = (_TEMPLATE / "sort.js").read_text(encoding="utf-8")
     return environment.get_template("index.html").render(
@@ -101,6 +108,8 @@ def render(sections: Sequence[Section], cautions: Sequence[str], downloads: Mapp
         cautions=cautions,
         downloads={name: data_url(text.encode(), "text/csv") for name, text in downloads.items()},
         metrics=METRICS,
+        headlines=HEADLINES,
+        costs=tables.COSTS,
         agents={run.agent: run.run.manifest.agent for run in runs},
         platforms=_platforms(runs),
         style=(_TEMPLATE / "style.css").read_text(encoding="utf-8"),
@@ -114,12 +123,20 @@ def data_url(content: bytes, kind: str) -> str:
     return f"data:{kind};base64,{base64.b64encode(content).decode()}"
 
 
-def _note(reason: str, metrics: Mapping[str, Sequence[str]], runs: int) -> str:
-    """Return “Forgetting (CW) is undefined for all runs: needs …”."""
+def _note(what: str, why: str, metrics: Mapping[str, Sequence[str]], runs: int) -> str:
+    """Return “Forgetting (CW) undefined for all runs: needs …”."""
     folders = next(iter(metrics.values()))
     which = "all runs" if len(folders) == runs else ", ".join(folders)
-    names = "Every metric" if len(metrics) == len(METRICS) else ", ".join(metrics)
-    return f"{names} undefined for {which}: {reason}."
+    names = "Every metric" if len(metrics) == len(HEADLINES) else ", ".join(metrics)
+    return f"{names} {what} for {which}: {why}."
+
+
+def _against(run: Measured) -> str:
+    """Return “Forward transfer of ewc is measured against 5 single-task runs of sac.”, or nothing."""
+    if isinstance(run.reference, Undefined):
+        return ""
+    runs = f"{run.reference.runs} single-task run{'s' if run.reference.runs > 1 else ''}"
+    return f"Forward transfer of {run.agent} is measured against {runs} of {run.reference.agent}."
 
 
 def _platforms(runs: Sequence[Measured]) -> list[Platform]:

@@ -9,10 +9,12 @@ from dataclasses import dataclass, replace
 import msgspec
 
 from legion_bench.errors import MetricError
-from legion_bench.metrics import METRICS, MetricValue, Performance, success_rates, values
+from legion_bench.metrics import METRICS, MetricValue, Performance, Undefined, values
+from legion_bench.metrics.cost import Cost, cost
 from legion_bench.protocols.schedule import Span, spans
+from legion_bench.reports import logs
+from legion_bench.reports.references import Alone, Reference, alone, reference_of
 from legion_bench.results.store import Run
-from legion_bench.types import EvaluationRecord
 
 
 @dataclass(frozen=True)
@@ -32,14 +34,16 @@ class Measured:
     """None where the log cannot be used; the warnings say why."""
     metrics: Mapping[str, MetricValue]
     """Every metric of :data:`legion_bench.metrics.METRICS`, by name."""
+    cost: Cost
+    reference: Reference | Undefined
+    """What its forward transfer is measured against, or why it has none."""
     warnings: tuple[str, ...]
     """What is wrong with the logs, in words; each begins with the folder."""
 
     @property
     def steps(self) -> int:
         """Environment steps trained, as far as the logs tell."""
-        last = [log[-1].step for log in (self.run.evaluations, self.run.training) if log]
-        return max(last, default=0)
+        return self.cost.environment_steps
 
     @property
     def complete(self) -> bool:
@@ -52,41 +56,55 @@ class Measured:
         return tuple(span.name for span in self.spans)
 
 
-def measure(run: Run) -> Measured:
-    """Return one run with its metrics; a log that cannot be used is a warning."""
+def measure(run: Run, references: Sequence[Alone] = ()) -> Measured:
+    """Return one run with its metrics; a log that cannot be used is a warning.
+
+    Raises:
+        MetricError: the reference of the run differs from it in more than it must; see
+            :func:`legion_bench.reports.references.reference_of`.
+    """
     folder = run.path.name
     warnings = [warning.replace(str(run.path), folder) for warning in run.warnings]
-    evaluations = _whole_evaluations(run)
-    if len(evaluations) < len(run.evaluations):
+    if len(logs.whole_evaluations(run)) < len(run.evaluations):
         step = run.evaluations[-1].step
         warnings.append(f"{folder}: the last evaluation, at step {step}, is incomplete and is left out")
-    stream = run.manifest.stream
-    trained = spans(run.manifest.protocol, stream)
+    protocol, stream = run.manifest.protocol, run.manifest.stream
+    reference = reference_of(run.manifest, references)
     performance = None
     try:
-        performance = success_rates(evaluations, stream.tasks, [span.stop for span in trained])
-        metrics = values(performance)
+        performance = logs.performance(run)
+        metrics = values(performance, reference if isinstance(reference, Undefined) else reference.auc)
     except MetricError as error:
         warnings.append(f"{folder}: {error}")
         metrics = dict.fromkeys(METRICS, MetricValue(None, str(error)))
     return Measured(
         run=run,
         folder=folder,
-        protocol=run.manifest.protocol.name,
+        protocol=protocol.name,
         agent=run.manifest.agent.name,
-        spans=trained,
+        spans=spans(protocol, stream),
         performance=performance,
         metrics=metrics,
+        cost=cost(run.training, run.evaluations, single_task=protocol.regime == "single-task"),
+        reference=reference,
         warnings=tuple(warnings),
     )
 
 
-def measure_all(runs: Sequence[Run]) -> tuple[Measured, ...]:
+def measure_all(runs: Sequence[Run], references: Sequence[Run] = ()) -> tuple[Measured, ...]:
     """Return runs with their metrics, sorted by protocol, agent and seed.
 
     Runs whose cards share a name but not their contents are never taken for the
     same: “sac” becomes “sac #1” and “sac #2”.
+
+    Args:
+        runs: to be measured.
+        references: runs of single tasks that their forward transfer is measured against.
+
+    Raises:
+        MetricError: a reference cannot be one, or differs from its run in more than it must.
     """
+    read = [alone(run) for run in references]
     runs = sorted(runs, key=lambda run: run.path)
     manifests = [run.manifest for run in runs]
     protocols = _labels([(m.protocol.name, (m.protocol, m.stream, m.tasks)) for m in manifests])
@@ -96,7 +114,7 @@ def measure_all(runs: Sequence[Run]) -> tuple[Measured, ...]:
     folders = [path.relative_to(root).as_posix() for path in paths]
     named = [
         replace(
-            (found := measure(run)),
+            (found := measure(run, read)),
             folder=folder,
             protocol=protocol,
             agent=agent,
@@ -116,16 +134,6 @@ def to_average(runs: Sequence[Measured]) -> tuple[Measured, ...]:
     return tuple(
         run for run in runs if run.complete or (run.performance is not None and run.agent not in complete)
     )
-
-
-def _whole_evaluations(run: Run) -> tuple[EvaluationRecord, ...]:
-    """Leave out the last evaluation if the run was stopped while writing it."""
-    if not run.evaluations:
-        return ()
-    step = run.evaluations[-1].step
-    last = sum(record.step == step for record in run.evaluations)
-    expected = len(run.manifest.tasks) * run.manifest.protocol.evaluation_episodes
-    return run.evaluations if last >= expected else run.evaluations[:-last]
 
 
 def _labels(cards: Sequence[tuple[str, object]]) -> list[str]:

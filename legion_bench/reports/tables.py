@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
-from legion_bench.metrics import METRICS
+from legion_bench.metrics import HEADLINES
 
 MISSING = "–"
 """What a table shows where there is no number."""
@@ -21,7 +21,7 @@ def summary_table(summary: pd.DataFrame) -> pd.DataFrame:
             "Seeds": [seeds(row) for _, row in summary.iterrows()],
             **{
                 metric.title: [estimate(row, name) for _, row in summary.iterrows()]
-                for name, metric in METRICS.items()
+                for name, metric in HEADLINES.items()
             },
             "Environment steps": [steps(row) for _, row in summary.iterrows()],
             "Status": summary["status"],
@@ -36,13 +36,55 @@ def runs_table(runs: pd.DataFrame) -> pd.DataFrame:
             "Protocol": runs["protocol"],
             "Agent": runs["agent"],
             "Seed": runs["seed"].map(str),
-            **{metric.title: runs[name].map(number) for name, metric in METRICS.items()},
+            **{metric.title: runs[name].map(number) for name, metric in HEADLINES.items()},
             "Environment steps": runs["environment_steps"].map("{:,}".format),
             "Wall clock": runs["wall_clock"].map(duration),
             "Status": runs["status"],
             "Run": runs["run"],
         }
     )
+
+
+COSTS = {
+    "environment_steps": ("Environment steps", "Of training"),
+    "evaluation_steps": ("Evaluation steps", "Environment steps of evaluation"),
+    "gradient_updates": ("Gradient updates", "As the agent counts them"),
+    "wall_clock": ("Wall clock", "Hours, minutes, seconds; evaluation included"),
+    "peak_memory_bytes": ("Peak memory", "Most that was ever resident, of the whole process"),
+    "parameters": ("Parameters", "Numbers in all networks that are trained"),
+    "stored_bytes": ("Stored", "Replay, and whatever else is kept of past experience"),
+}
+"""What a cost is called, and what it is; each of :class:`legion_bench.metrics.cost.Cost`."""
+
+
+def cost_table(costs: pd.DataFrame) -> pd.DataFrame:
+    """Return :func:`legion_bench.reports.frames.cost_frame`'s result as text to read."""
+    return pd.DataFrame(
+        {
+            "Protocol": costs["protocol"],
+            "Agent": costs["agent"],
+            "Runs": costs["runs"].map(str),
+            **{title: [cost(name, value) for value in costs[name]] for name, (title, _) in COSTS.items()},
+        }
+    )
+
+
+def cost(name: str, value: float | None) -> str:
+    """Return one of the costs as text: “14,750”, “0:06:53”, “412 MB”."""
+    if pd.isna(value):
+        return MISSING
+    if name == "wall_clock":
+        return duration(value)
+    return size(value) if name.endswith("bytes") else f"{value:,.0f}"
+
+
+def size(count: float) -> str:
+    """Return bytes as “96 B”, “1.2 kB”, “412 MB”: decimal units, two digits or more."""
+    units = ["GB", "MB", "kB", "B"]
+    while count >= 999.5 and len(units) > 1:
+        count /= 1000
+        units.pop()
+    return f"{count:.1f} {units[-1]}" if count < 9.95 and units[-1] != "B" else f"{count:,.0f} {units[-1]}"
 
 
 def matrix_table(matrix: pd.DataFrame) -> pd.DataFrame:

@@ -110,6 +110,10 @@ def _progress(made: Manifest, step: int, position: int) -> TrainingRecord:
         update_seconds=1.0,
         evaluation_seconds=1.0,
         losses={"critic": 0.5},
+        gradient_updates=step // 2,
+        parameters=1234,
+        stored_bytes=96 * step,
+        peak_memory_bytes=2**29,
     )
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
+import msgspec
 import pandas as pd
 import pytest
 
@@ -70,7 +72,7 @@ def test_report_folder(runs: list[Run], tmp_path: Path) -> None:
     figures = {"average-performance--smoke", "task-success--smoke", "average-performance--mini"}
     figures |= {"task-success--mini", "success-matrix--mini--a", "success-matrix--smoke--sac"}
     figures |= {f"success-matrix--smoke--{odd}"}
-    tables = {"summary", "runs", "success-matrix--mini--a--seed0"}
+    tables = {"summary", "cost", "runs", "success-matrix--mini--a--seed0"}
     tables |= {f"success-matrix--smoke--sac--seed{seed}" for seed in range(3)}
     tables |= {f"success-matrix--smoke--{odd}--seed{seed}" for seed in range(2)}
     expected = {"index.html", "tables/curves.csv"}
@@ -86,6 +88,27 @@ def test_report_folder(runs: list[Run], tmp_path: Path) -> None:
     assert "2 of 3" in page.text
     assert page.tags.count("figure") == 7
     assert all(address.startswith(("data:", "#")) for address in page.addresses)
+    assert "needs runs of single tasks to compare with: --reference." in page.text
+    assert page.text.count("Forgetting (COOM)") == 1, "defined below, in no table"
+
+
+def test_references_are_named_and_what_they_leave_out_is_counted(make_run: MakeRun, tmp_path: Path) -> None:
+    runs = [make_run(seed=seed) for seed in (0, 1)]
+    single = make_run(protocol="alone", skill=0.5)
+    protocol = msgspec.structs.replace(single.manifest.protocol, regime="single-task")
+    perfect = [
+        msgspec.structs.replace(record, success=1) if record.task == "push" else record
+        for record in single.evaluations
+    ]
+    manifest = msgspec.structs.replace(single.manifest, protocol=protocol)
+    reference = replace(single, manifest=manifest, evaluations=tuple(perfect))
+    page = Page(build_report(runs, tmp_path / "report", [reference]).read_text(encoding="utf-8"))
+    assert "Forward transfer (CW) leaves out 1 of 3 tasks for all runs: 2 push." in page.text
+    assert "Forward transfer of sac is measured against 1 single-task run of sac." in page.text
+    table = pd.read_csv(tmp_path / "report" / "tables" / "runs.csv")
+    assert table["forward_transfer_cw"].notna().all()
+    assert table["reference"].tolist() == ["sac", "sac"]
+    assert table["left_out"].tolist() == ["forward_transfer_cw: 2 push"] * 2
 
 
 def test_equal_runs_give_equal_reports(make_run: MakeRun, tmp_path: Path) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import msgspec
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,6 +12,7 @@ import pytest
 from legion_bench.reports.frames import (
     averages_frame,
     bands_frame,
+    cost_frame,
     curves_frame,
     matrix_frame,
     mean_matrix,
@@ -16,6 +20,7 @@ from legion_bench.reports.frames import (
     summary_frame,
 )
 from legion_bench.reports.measured import measure, measure_all
+from legion_bench.types import TrainingRecord
 
 from .conftest import MakeRun
 
@@ -28,7 +33,10 @@ def test_one_row_per_run(make_run: MakeRun) -> None:
     assert frame["wall_clock"].tolist() == [300.0, 140.0]
     assert frame["average_performance"][0] == runs[0].metrics["average_performance"].value
     assert np.isnan(frame["average_performance"][1])
-    assert frame["reasons"][0] == ""
+    assert "forward_transfer_cw: needs runs of single tasks" in frame["reasons"][0]
+    assert "average_performance" not in frame["reasons"][0]
+    assert (frame["reference"][0], frame["left_out"][0]) == ("", "")
+    assert frame["gradient_updates"].tolist() == [1500, 700]
     assert "ended at step 1400" in frame["reasons"][1]
 
 
@@ -41,6 +49,24 @@ def test_the_summary_leaves_out_runs_that_do_not_define_a_metric(make_run: MakeR
     assert row["forgetting_legion_count"] == 3
     assert row["forgetting_legion_low"] <= row["forgetting_legion_mean"] <= row["forgetting_legion_high"]
     assert (row["environment_steps_min"], row["environment_steps_max"]) == (1400, 3000)
+
+
+def test_the_cost_is_the_mean_over_complete_runs(make_run: MakeRun) -> None:
+    runs = [make_run(), make_run(seed=1), make_run(seed=2, stop_at=1400), make_run(agent="ewc", stop_at=1400)]
+    runs[1] = replace(runs[1], training=tuple(untold(record) for record in runs[1].training))
+    (row,) = cost_frame(runs_frame(measure_all(runs))).to_dict("records")
+    assert (row["protocol"], row["agent"], row["runs"]) == ("smoke", "sac", 2)
+    assert (row["environment_steps"], row["gradient_updates"], row["parameters"]) == (3000, 1500, 1234)
+    assert (row["wall_clock"], row["stored_bytes"], row["peak_memory_bytes"]) == (300, 288_000, 2**29)
+    only = cost_frame(runs_frame(measure_all(runs[1:2])))
+    assert only["gradient_updates"].isna().all()
+    assert cost_frame(runs_frame(measure_all(runs[2:]))).empty
+
+
+def untold(record: TrainingRecord) -> TrainingRecord:
+    """Return a record as it was before there was any cost."""
+    cost = ("gradient_updates", "parameters", "stored_bytes", "peak_memory_bytes")
+    return msgspec.structs.replace(record, **dict.fromkeys(cost))
 
 
 def test_one_seed_has_a_mean_but_no_interval(make_run: MakeRun) -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
+
 import pandas as pd
 import pytest
 
+from legion_bench.metrics.cost import Cost
 from legion_bench.reports import tables
-from legion_bench.reports.frames import matrix_frame, runs_frame, summary_frame
+from legion_bench.reports.frames import cost_frame, matrix_frame, runs_frame, summary_frame
 from legion_bench.reports.measured import measure, measure_all
 
 from .conftest import MakeRun
@@ -43,6 +46,51 @@ def test_matrix_table_names_visits(make_run: MakeRun) -> None:
     matrix = matrix_frame(run).set_axis(["before", "1 reach"], axis="columns")
     assert tables.matrix_table(matrix).columns.tolist() == ["evaluated on", "before", "1 reach"]
     assert (tables.visit(-1, ("a", "b")), tables.visit(1, ("a", "b"))) == ("before", "2 b")
+
+
+def test_the_tables_to_read_stay_narrow(make_run: MakeRun) -> None:
+    each = runs_frame(measure_all([make_run()]))
+    metrics = ["Average performance", "Forgetting (CW)", "Retention", "Forward transfer (CW)"]
+    assert [name for name in tables.summary_table(summary_frame(each)) if name in metrics] == metrics
+    assert len(tables.summary_table(summary_frame(each)).columns) == 9
+    assert len(tables.runs_table(each).columns) == 11
+
+
+def test_cost_table(make_run: MakeRun) -> None:
+    table = tables.cost_table(cost_frame(runs_frame(measure_all([make_run()]))))
+    assert table.iloc[0].to_dict() == {
+        "Protocol": "smoke",
+        "Agent": "sac",
+        "Runs": "1",
+        "Environment steps": "3,000",
+        "Evaluation steps": "28,800",
+        "Gradient updates": "1,500",
+        "Wall clock": "0:05:00",
+        "Peak memory": "537 MB",
+        "Parameters": "1,234",
+        "Stored": "288 kB",
+    }
+    assert tables.cost("parameters", None) == "–"
+    assert set(tables.COSTS) == {field.name for field in fields(Cost)}
+
+
+@pytest.mark.parametrize(
+    ("count", "text"),
+    [
+        (0, "0 B"),
+        (96, "96 B"),
+        (999, "999 B"),
+        (1000, "1.0 kB"),
+        (9_949, "9.9 kB"),
+        (9_951, "10 kB"),
+        (999_600, "1.0 MB"),
+        (412_345_678, "412 MB"),
+        (1.25e9, "1.2 GB"),
+        (5e12, "5,000 GB"),
+    ],
+)
+def test_sizes(count: float, text: str) -> None:
+    assert tables.size(count) == text
 
 
 def test_durations() -> None:

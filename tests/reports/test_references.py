@@ -1,0 +1,134 @@
+"""What a run's forward transfer is measured against."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import msgspec
+import numpy as np
+import pytest
+
+from legion_bench.errors import MetricError
+from legion_bench.metrics import NO_REFERENCE, Undefined
+from legion_bench.metrics.curves import learning_auc
+from legion_bench.metrics.transfer import forward_transfer_cw
+from legion_bench.reports import logs
+from legion_bench.reports.cautions import cautions
+from legion_bench.reports.measured import measure, measure_all
+from legion_bench.reports.references import Reference, alone, reference_of
+from legion_bench.results.store import Run
+
+from .conftest import TASKS, MakeRun
+
+Alter = Callable[..., Run]
+
+
+def altered(run: Run, **changes: Any) -> Run:
+    """Return a run whose manifest differs: ``protocol``, ``stream`` and ``agent`` map fields to values."""
+    parts = {
+        part: msgspec.structs.replace(getattr(run.manifest, part), **fields)
+        for part, fields in changes.items()
+    }
+    return replace(run, manifest=msgspec.structs.replace(run.manifest, **parts))
+
+
+def alone_run(make_run: MakeRun, agent: str = "sac", seed: int = 0, skill: float = 0.6, **card: Any) -> Run:
+    made = make_run(agent=agent, seed=seed, protocol="alone", skill=skill, **card)
+    return altered(made, protocol={"regime": "single-task"})
+
+
+def found(run: Run, *references: Run) -> Reference:
+    made = reference_of(run.manifest, [alone(one) for one in references])
+    assert isinstance(made, Reference)
+    return made
+
+
+def test_it_is_the_mean_over_its_seeds(make_run: MakeRun) -> None:
+    run, seeds = make_run(), [alone_run(make_run, seed=seed) for seed in range(3)]
+    reference = found(run, *seeds, alone_run(make_run, agent="ewc"))
+    assert (reference.agent, reference.runs, reference.other_card) == ("sac", 3, False)
+    expected = np.mean([learning_auc(logs.performance(one)) for one in seeds], axis=0)
+    np.testing.assert_allclose(reference.auc, expected)
+    value = measure(run, [alone(one) for one in seeds]).metrics["forward_transfer_cw"].value
+    assert value == pytest.approx(forward_transfer_cw(learning_auc(logs.performance(run)), expected))
+
+
+def test_it_is_of_the_same_agent_else_of_the_nearest_that_its_card_extends(make_run: MakeRun) -> None:
+    run = altered(make_run(agent="ewc-strong"), agent={"extends": ("ewc", "sac")})
+    own, near, far = (alone_run(make_run, agent=name) for name in ("ewc-strong", "ewc", "sac"))
+    assert found(run, far, near, own).agent == "ewc-strong"
+    assert found(run, far, near).agent == "ewc"
+    assert found(run, far).agent == "sac"
+    missing = reference_of(run.manifest, [alone(alone_run(make_run, agent="td3"))])
+    assert isinstance(missing, Undefined)
+    assert str(missing) == "no reference run is of 'ewc-strong' or 'ewc' or 'sac'"
+
+
+def test_without_references_there_is_a_hint(make_run: MakeRun) -> None:
+    assert reference_of(make_run().manifest, []) is NO_REFERENCE
+
+
+@pytest.mark.parametrize("regime", ["expanding", "multi-task"])
+def test_tasks_trained_together_have_none(make_run: MakeRun, regime: str) -> None:
+    run = altered(make_run(), protocol={"regime": regime})
+    missing = reference_of(run.manifest, [alone(alone_run(make_run))])
+    assert f"the regime '{regime}' trains tasks together" in str(missing)
+
+
+@pytest.mark.parametrize(
+    ("changes", "complaint"),
+    [
+        ({"stream": {"steps_per_task": 2000}}, "stream.steps_per_task is 1000 there and 2000 here"),
+        ({"stream": {"horizon": 500}}, "stream.horizon is 150 there and 500 here"),
+        ({"stream": {"robot": "sawyer"}}, "stream.robot is 'kuka' there and 'sawyer' here"),
+        ({"protocol": {"evaluate_every": 100}}, "protocol.evaluate_every is 200 there and 100 here"),
+        ({"protocol": {"evaluation_episodes": 9}}, "protocol.evaluation_episodes is 4 there and 9 here"),
+        ({"protocol": {"slots": 2}}, "protocol.slots is 1 there and 2 here"),
+        ({"stream": {"tasks": (*TASKS, "door-open")}}, "stream.tasks lacks door-open there"),
+    ],
+)
+def test_what_was_made_otherwise_is_an_error_that_says_how(
+    make_run: MakeRun, changes: dict[str, Any], complaint: str
+) -> None:
+    run, reference = altered(make_run(), **changes), alone_run(make_run)
+    with pytest.raises(MetricError, match=f"smoke, sac, seed 0: the reference .*: {complaint}$"):
+        found(run, reference)
+    other = alone(reference)
+    same = replace(other, run=altered(reference, **changes), auc={**other.auc, "door-open": 0.5})
+    assert isinstance(reference_of(run.manifest, [other, same]), Reference), "one that fits is enough"
+
+
+def test_the_order_of_tasks_matters_only_where_evaluations_would_fall_elsewhere(make_run: MakeRun) -> None:
+    run, turned = make_run(), alone_run(make_run, tasks=TASKS[::-1])
+    reference = found(run, turned)
+    np.testing.assert_allclose(reference.auc, learning_auc(logs.performance(turned))[::-1])
+    uneven = {"protocol": {"evaluate_every": 300}}
+    with pytest.raises(MetricError, match="has another order there"):
+        reference_of(altered(run, **uneven).manifest, [replace(alone(turned), run=altered(turned, **uneven))])
+
+
+def test_a_task_visited_twice_alone_counts_as_the_mean_of_its_visits(make_run: MakeRun) -> None:
+    tasks = ("reach", "push", "reach")
+    twice = alone_run(make_run, tasks=tasks)
+    first, push, second = learning_auc(logs.performance(twice))
+    auc = found(make_run(tasks=tasks), twice).auc
+    np.testing.assert_allclose(auc, [(first + second) / 2, push, (first + second) / 2])
+
+
+def test_what_is_no_complete_single_task_run_is_no_reference(make_run: MakeRun) -> None:
+    with pytest.raises(MetricError, match="is no reference: its regime is 'lifelong', not 'single-task'"):
+        alone(make_run())
+    with pytest.raises(MetricError, match="is no reference: training ended at step 1400"):
+        alone(alone_run(make_run, seed=1, stop_at=1400))
+
+
+def test_another_card_of_the_same_name_is_a_caution(make_run: MakeRun) -> None:
+    runs = [make_run(seed=seed) for seed in range(2)]
+    same = [alone_run(make_run, seed=seed) for seed in range(2)]
+    assert cautions(measure_all(runs, same)) == ()
+    other = [altered(one, agent={"parameters": {"rate": 1}}) for one in same]
+    assert cautions(measure_all(runs, other)) == (
+        "smoke: the single-task runs of sac had another card of that name",
+    )
