@@ -66,7 +66,9 @@ def test_every_field_of_a_card_is_explained() -> None:
 def test_every_method_has_a_card_a_small_card_and_a_page() -> None:
     cards = {name: agents.resolve(name) for name in catalogue.names("agents")}
     for method in METHODS:
-        using = [name for name, card in cards.items() if card.parameters.get("method", {}).get("name") == method]
+        using = [
+            name for name, card in cards.items() if card.parameters.get("method", {}).get("name") == method
+        ]
         full, small = sorted(using, key=len)
         assert small == f"{full}-small"
         assert f"`{full}`" in TEXT
