@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from legion_bench import agents, catalogue
+from legion_bench.protocols import checks
 from legion_bench.types import Agent, AgentSetup
 from tests.conftest import MakeSetup
 from tests.helpers import random_transitions
@@ -89,3 +90,21 @@ def test_being_judged_does_not_disturb_exploration(name: str, make_setup: MakeSe
     for seed in range(4):
         act(judged, 5, explore=False, seed=seed)
         np.testing.assert_array_equal(act(judged, 1, explore=True), act(undisturbed, 1, explore=True))
+
+
+@pytest.mark.parametrize(
+    "name", [name for name in catalogue.names("agents") if name not in ("random", "scripted")]
+)
+def test_what_learns_says_what_that_costs(name: str, make_setup: MakeSetup) -> None:
+    agent = build(name, make_setup())
+    before = checks.footprint(agent)
+    assert before is not None
+    assert before.gradient_updates == before.stored_bytes == 0
+    assert before.parameters > 1_000
+    batch = random_transitions(0)
+    agent.act(batch.observations, batch.tasks, explore=True)
+    agent.observe(batch)
+    after = checks.footprint(agent)
+    assert after is not None
+    assert after.parameters == before.parameters
+    assert 0 < after.stored_bytes < 10_000

@@ -24,7 +24,17 @@ from legion_bench.agents.parameters import offset
 from legion_bench.errors import AgentError, CardError, LanguageError
 from legion_bench.scaling import RunningScale
 from legion_bench.seeding import derive
-from legion_bench.types import Actions, AgentSetup, Floats, Ints, Knowledge, Metrics, TaskInfo, Transitions
+from legion_bench.types import (
+    Actions,
+    AgentSetup,
+    Floats,
+    Footprint,
+    Ints,
+    Knowledge,
+    Metrics,
+    TaskInfo,
+    Transitions,
+)
 
 
 class LegionAgent:
@@ -131,6 +141,15 @@ class LegionAgent:
     def end_task(self, task: TaskInfo) -> Knowledge:
         """Return latents of past transitions, sorted into the mixture's components."""
         return knowledge.sorted_into(self._mixture, *self._latents())
+
+    def footprint(self) -> Footprint:
+        """Return what learning has cost."""
+        learner = self._learner
+        return Footprint(
+            gradient_updates=learner.updates,
+            parameters=learner.size,
+            stored_bytes=learner.replay.stored_bytes(self._seed),
+        )
 
     def leave(self, error: BaseException) -> None:
         """Let the others of a stack stop, since this one has, because of ``error``."""

@@ -95,7 +95,8 @@ class Learner:
         self._actor_tape, self._critic_tape = Tape.of(count, *room), Tape.of(2 * count, *room)
         self._numbers = torch.arange(tasks, device=device)
 
-        self._updates = 0
+        self.updates = 0
+        """Taken so far; one of the policy, and of the encoder where it is due."""
         self._batch: Batch | None = None
         self._policy_losses = torch.zeros(len(POLICY_TERMS), count, device=device)
         self._encoder_terms = ["kl"]
@@ -105,6 +106,11 @@ class Learner:
         self._update_policy: Callable[[], None] = self._learn_policy
         if device.type == "cuda":
             self._update_policy = self._record
+
+    @property
+    def size(self) -> int:
+        """How many numbers are trained for each seed."""
+        return sum(own.flat.numel() for own in self.parameters.values()) // len(self._seeds)
 
     def _initialise(self, part: str, visit: int) -> None:
         """Draw what a part starts from, at the start of a visit."""
@@ -175,11 +181,11 @@ class Learner:
             AgentError: a loss is not finite; names the term and the update.
         """
         self._update_policy()
-        self._updates += 1
-        due = self._updates % self.config.encoder_every == 0
+        self.updates += 1
+        due = self.updates % self.config.encoder_every == 0
         if due:
             self._learn_encoder()
-        if self._device.type == "cuda" and not due and self._updates % _LOOK_EVERY:
+        if self._device.type == "cuda" and not due and self.updates % _LOOK_EVERY:
             return [{}] * len(self._seeds)
         return self._look(with_encoder=due)
 
@@ -315,7 +321,7 @@ class Learner:
                 if not math.isfinite(value):
                     whose = "" if len(values) == 1 else f", of seed {seed + 1} of {len(values)},"
                     raise AgentError(
-                        f"LEGION's {name}{whose} is {value} at update {self._updates}: training cannot go"
+                        f"LEGION's {name}{whose} is {value} at update {self.updates}: training cannot go"
                         " on. A card with a lower learning_rate or reward_scale may help."
                     )
         return [{name: values[seed] for name, values in terms.items()} for seed in range(len(self._seeds))]
@@ -329,7 +335,7 @@ class Learner:
         target = self._critic_target.flat[self._members("critic", seed)]
         for part, own in self.parameters.items():
             if not own.flat[self._members(part, seed)].isfinite().all():
-                raise AgentError(f"LEGION's {part} holds what is no number after update {self._updates}")
+                raise AgentError(f"LEGION's {part} holds what is no number after update {self.updates}")
         return {
             "parameters": {
                 part: own.flat[self._members(part, seed)].cpu().clone()
@@ -341,7 +347,7 @@ class Learner:
                 for part, optimiser in self._optimisers.items()
             },
             "random": {use: generators[seed].get_state() for use, generators in self._random.items()},
-            "updates": self._updates,
+            "updates": self.updates,
             "replay": self.replay.state(seed),
         }
 
@@ -363,7 +369,7 @@ class Learner:
         self._critic_target.flat[self._members("critic", seed)] = state["critic_target"].to(self._device)
         for use, generators in self._random.items():
             generators[seed].set_state(state["random"][use])
-        self._updates = state["updates"]
+        self.updates = state["updates"]
         self.replay.load(seed, state["replay"])
         self._tabulate()
 

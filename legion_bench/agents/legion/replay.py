@@ -68,6 +68,10 @@ class Replay:
         """Return how many transitions of a seed there are."""
         return min(self._counts[seed], self.capacity)
 
+    def stored_bytes(self, seed: int) -> int:
+        """Return how many bytes a seed's transitions take."""
+        return self.size(seed) * self._rows.shape[2] * self._rows.element_size()
+
     def add(self, seed: int, batch: Transitions) -> None:
         """Store the transitions of one seed, in order."""
         flags = np.stack([~batch.terminated, batch.tasks], axis=1)

@@ -148,7 +148,7 @@ def test_random_steps_come_first_then_many_updates_then_one_each(setup: AgentSet
             agent.observe(experience(step))
             assert bool(agent.update()) == (expected > 0)
             done += expected
-            assert agent._learner._updates == done
+            assert agent._learner.updates == done
 
 
 def test_updates_may_be_rarer_than_steps(setup: AgentSetup) -> None:
