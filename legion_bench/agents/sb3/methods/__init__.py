@@ -3,5 +3,13 @@
 from __future__ import annotations
 
 from legion_bench.agents.sb3.methods.base import Method
+from legion_bench.agents.sb3.methods.ewc import Ewc, OnlineEwc
+from legion_bench.agents.sb3.methods.l2 import L2
+from legion_bench.agents.sb3.methods.mas import Mas
 
-METHODS: dict[str, type[Method]] = {}
+METHODS: dict[str, type[Method]] = {
+    "ewc": Ewc,
+    "l2": L2,
+    "mas": Mas,
+    "online-ewc": OnlineEwc,
+}
