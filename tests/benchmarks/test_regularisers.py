@@ -13,6 +13,7 @@ import pytest
 import torch
 
 from legion_bench.agents.sb3 import Sb3Agent
+from legion_bench.agents.sb3.learner import PARTS
 from tests.conftest import MakeSetup
 from tests.helpers import random_transitions
 
@@ -63,7 +64,24 @@ def test_an_update(compare: Compare, make_setup: MakeSetup, name: str, both: boo
 
 
 @each_size
-@pytest.mark.parametrize("name", METHODS[1:])
+@pytest.mark.parametrize("both", [False, True], ids=["actor", "actor and critics"])
+@pytest.mark.parametrize("name", METHODS)
+def test_the_penalty_alone(compare: Compare, make_setup: MakeSetup, name: str, both: bool, size: str) -> None:
+    """How many times an update's time goes into it: steadier than the difference of two updates."""
+    agent = second_visit(make_setup("reach", "push"), size, {"name": name, "regularize_critic": both})
+    update = updates(agent)
+    update()  # there are gradients now
+
+    def penalty() -> None:
+        for _ in range(UPDATES):
+            for part in PARTS:
+                agent._method.on_gradients(part)
+
+    compare(penalty, update, ours_steps=UPDATES, peer_steps=UPDATES, rounds=15)
+
+
+@each_size
+@pytest.mark.parametrize("name", ["ewc", "mas"])
 def test_a_tasks_end(benchmark: Any, make_setup: MakeSetup, name: str, size: str) -> None:
     """Seconds, once in a task."""
     setup = make_setup("reach", "push")

@@ -110,15 +110,14 @@ def test_a_loaded_agent_goes_on_as_the_saved_one(
 def test_a_huge_coefficient_keeps_what_is_shared(algorithm: str, heads: bool, make_setup: MakeSetup) -> None:
     setup, moved, own = make_setup(*TASKS), [], []
     for method in (None, {"name": "l2", "coefficient": 1e12, "regularize_critic": True}):
-        # Steps along the gradient, so small that the spring does not overshoot.
-        options = {"policy_kwargs": {"net_arch": [8], "optimizer_class": torch.optim.Adam}}
-        agent = make(setup, method, algorithm=algorithm, heads=heads, options=options)
+        agent = make(setup, method, algorithm=algorithm, heads=heads)
         visit(agent, setup.tasks[0])
         before = {part: parameters(agent, part) for part in ("actor", "critic")}
         everything = {name: value.clone() for name, value in agent.model.policy.state_dict().items()}
         visit(agent, setup.tasks[1], 60)
         moved.append([distance(before[part], parameters(agent, part)) for part in ("actor", "critic")])
         own.append(distance(everything, agent.model.policy.state_dict()))
+    # Not zero: Adam steps off before the spring pulls, and its steps are of one size however hard it pulls.
     for free, held in zip(*moved, strict=True):
         assert held < 0.3 * free
     assert not heads or own[1] > 0.3 * own[0], "a head is nobody else's"
