@@ -124,10 +124,10 @@ class PackNet(Method):
         self._latest[task.index], self._current = task.position, -1
         self._train_only(task.position)
         self._forget_momentum()
-        buffer, steps = self._model.replay_buffer, self._options.retrain_steps
-        assert buffer is not None
-        if visits > 1 and steps and buffer.size():
-            self._model.train(gradient_steps=steps, batch_size=self._model.batch_size)
+        model, steps = self._model, self._options.retrain_steps
+        learned = model.num_timesteps > model.learning_starts
+        if visits > 1 and steps and learned:
+            model.train(gradient_steps=steps, batch_size=model.batch_size)
         self._train_only(FREE)
         self._forget_momentum()
 

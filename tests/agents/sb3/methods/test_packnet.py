@@ -222,7 +222,7 @@ def test_being_judged_changes_no_training() -> None:
 
 def test_a_further_visit_owns_further_weights() -> None:
     """And the task is judged with these as well; other tasks stay as they are."""
-    agent = build("ABAC")
+    agent = build("ABAC", heads=False)
     first: list[Actions] = []
     other: list[Actions] = []
     for _ in visits(agent):
@@ -312,7 +312,7 @@ def test_an_owner_takes_two_bytes_a_weight() -> None:
             {"options": {"policy_kwargs": {"net_arch": [8], "optimizer_kwargs": {"weight_decay": 0.1}}}},
             "weight_decay would change",
         ),
-        ({"options": {"policy_kwargs": {"net_arch": [1]}}}, r"has 4 weights.* 5 visits"),
+        ({"options": {"policy_kwargs": {"net_arch": [2, 1]}}}, r"latent_pi.2.weight has 2 .* 5 visits"),
         ({"retrain_steps": -1}, "retrain_steps"),
         ({"clip_norm": -1.0}, "clip_norm"),
     ],
@@ -341,8 +341,14 @@ def test_several_tasks_at_once() -> None:
         toy.train(agent, agent._setup.tasks[1], 1, np.random.default_rng(0))
 
 
-def test_a_visit_without_transitions_is_packed_all_the_same() -> None:
+@pytest.mark.parametrize("steps", [0, 50, 52])
+def test_a_visit_that_learned_nothing_is_packed_but_not_retrained(steps: int) -> None:
+    """Its random steps are 50."""
     agent = build("AB")
-    agent.begin_task(agent._setup.tasks[0])
-    agent.end_task(agent._setup.tasks[0])
+    task = agent._setup.tasks[0]
+    agent.begin_task(task)
+    toy.train(agent, task, steps, np.random.default_rng(0))
+    assert agent.model._n_updates == (steps > 50)
+    agent.end_task(task)
+    assert agent.model._n_updates == (21 if steps > 50 else 0)
     assert packnet(agent).free == pytest.approx(0.5, abs=0.01)
