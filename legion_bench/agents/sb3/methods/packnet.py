@@ -168,8 +168,8 @@ class PackNet(Method):
 
     @property
     def stored_bytes(self) -> int:
-        """Whose each weight is."""
-        return sum(owners.nbytes for owners in self._owners.values())
+        """Whose each weight is, once a visit is over."""
+        return sum(owners.nbytes for owners in self._owners.values()) if max(self._latest) >= 0 else 0
 
     def state_dict(self) -> dict[str, Any]:
         """Return whose each weight is, and where the stream is."""

@@ -297,8 +297,11 @@ def test_a_state_is_a_copy() -> None:
     assert all((owned == FREE).all() for owned in state["owners"].values())
 
 
-def test_an_owner_takes_two_bytes_a_weight() -> None:
-    agent = build()
+def test_an_owner_takes_two_bytes_a_weight_once_a_visit_is_over() -> None:
+    agent, (task, _) = build("AB"), toy.setup(*"AB").tasks
+    agent.begin_task(task)
+    assert packnet(agent).stored_bytes == 0
+    agent.end_task(task)
     assert packnet(agent).stored_bytes == 2 * sum(owned.numel() for owned in owners(agent).values())
 
 
