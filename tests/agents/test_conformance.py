@@ -55,7 +55,8 @@ def test_a_whole_stream_can_be_lived_through(name: str, make_setup: MakeSetup) -
         agent.begin_task(visit)
         for step in range(3):
             act(agent, 1, explore=True)
-            agent.observe(random_transitions(step, truncated=step == 2))
+            batch = random_transitions(step, truncated=step == 2)
+            agent.observe(dataclasses.replace(batch, tasks=np.array([visit.index])))
             reported = agent.update()
             assert all(isinstance(key, str) and float(value) == value for key, value in reported.items())
         agent.end_task(visit)

@@ -55,7 +55,8 @@ class Sb3Agent:
         self._rng = GlobalRng()
         with self._rng:
             self.model = self._build(setup.seed)
-        self._learner = Learner(self.model, len({task.index for task in setup.tasks}))
+        tasks = len({task.index for task in setup.tasks})
+        self._learner = Learner(self.model, tasks, len(setup.tasks), self.config.reset)
         self._collection = _collection(self.model, self.config)
         with self._rng:
             self._method = method(self._learner, options)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any, Literal
 
 import torch
@@ -26,10 +27,17 @@ _TARGETS = ("actor_target.", "critic_target.")
 class Learner:
     """The networks, memory and losses of an SB3 model."""
 
-    def __init__(self, model: Model, tasks: int) -> None:
-        """Look at a model that learns a stream of so many distinct tasks."""
+    def __init__(self, model: Model, tasks: int, visits: int = 0, resets: Collection[str] = ()) -> None:
+        """Look at a model.
+
+        Args:
+            model: what learns.
+            tasks: distinct tasks of its stream.
+            visits: of the stream, in all.
+            resets: what the card has start afresh with each visit.
+        """
         self.model = model
-        self.tasks = tasks
+        self.tasks, self.visits, self.resets = tasks, visits, frozenset(resets)
 
     def parameters(self, part: Part) -> dict[str, nn.Parameter]:
         """Return a part's trained parameters by name, the target networks' left out."""

@@ -6,10 +6,12 @@ from legion_bench.agents.sb3.methods.base import Method
 from legion_bench.agents.sb3.methods.ewc import Ewc, OnlineEwc
 from legion_bench.agents.sb3.methods.l2 import L2
 from legion_bench.agents.sb3.methods.mas import Mas
+from legion_bench.agents.sb3.methods.packnet import PackNet
 
 METHODS: dict[str, type[Method]] = {
     "ewc": Ewc,
     "l2": L2,
     "mas": Mas,
     "online-ewc": OnlineEwc,
+    "packnet": PackNet,
 }
