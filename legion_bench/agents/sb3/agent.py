@@ -24,6 +24,7 @@ from legion_bench.agents.sb3.networks import (
     MultiHeadTd3Policy,
     TaskInput,
 )
+from legion_bench.agents.sb3.reservoir import ReservoirBuffer
 from legion_bench.agents.sb3.rng import GlobalRng
 from legion_bench.errors import CardError
 from legion_bench.language import embedding
@@ -90,17 +91,16 @@ class Sb3Agent:
 
     def observe(self, batch: Transitions) -> None:
         """Keep the transitions."""
-        self._collection.store(
-            Steps(
-                inputs=self._inputs(batch.observations, batch.tasks),
-                actions=batch.actions,
-                rewards=(batch.rewards * self.config.reward_scale).astype(np.float32),
-                next_inputs=self._inputs(batch.next_observations, batch.tasks),
-                terminated=batch.terminated,
-                truncated=batch.truncated,
-            )
+        steps = Steps(
+            inputs=self._inputs(batch.observations, batch.tasks),
+            actions=batch.actions,
+            rewards=(batch.rewards * self.config.reward_scale).astype(np.float32),
+            next_inputs=self._inputs(batch.next_observations, batch.tasks),
+            terminated=batch.terminated,
+            truncated=batch.truncated,
         )
-        with self._rng:
+        with self._rng:  # a reservoir draws
+            self._collection.store(steps)
             self._method.on_transitions(batch)
 
     def update(self) -> Metrics:
@@ -175,6 +175,8 @@ class Sb3Agent:
                 "features_extractor_class": TaskInput,
                 "features_extractor_kwargs": {"codes": self._codes()},
             }
+            if config.memory == "reservoir":
+                options["replay_buffer_class"] = ReservoirBuffer
             if config.heads:
                 policy = _MULTI_HEAD[config.algorithm]
                 kwargs["heads"] = self._slots

@@ -15,6 +15,7 @@ from stable_baselines3 import PPO, SAC, TD3
 from stable_baselines3.common.buffers import ReplayBuffer, RolloutBuffer
 from stable_baselines3.common.noise import NormalActionNoise
 
+from legion_bench.agents.sb3.reservoir import ReservoirBuffer
 from legion_bench.types import Actions, Bools, Ints
 
 Inputs = NDArray[np.float32]
@@ -256,11 +257,14 @@ def _rows(buffer: ReplayBuffer | RolloutBuffer) -> dict[str, NDArray[Any]]:
 
 def _buffer_state(buffer: ReplayBuffer | RolloutBuffer) -> dict[str, Any]:
     arrays = {name: array.copy() for name, array in _rows(buffer).items()}
-    return {"arrays": arrays, "pos": buffer.pos, "full": buffer.full}
+    state = {"arrays": arrays, "pos": buffer.pos, "full": buffer.full}
+    return state | {"seen": buffer.seen} if isinstance(buffer, ReservoirBuffer) else state
 
 
 def _load_buffer(buffer: ReplayBuffer | RolloutBuffer, state: dict[str, Any]) -> None:
     buffer.pos, buffer.full = state["pos"], state["full"]
+    if isinstance(buffer, ReservoirBuffer):
+        buffer.seen = state["seen"]
     for name, array in _rows(buffer).items():
         array[:] = state["arrays"][name]
 

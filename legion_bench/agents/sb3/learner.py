@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any, Literal
 
+import numpy as np
 import torch
 from stable_baselines3 import PPO, SAC, TD3
 from stable_baselines3.common.type_aliases import ReplayBufferSamples
@@ -85,6 +86,16 @@ class Learner:
         assert not isinstance(self.model, PPO)
         assert self.model.replay_buffer is not None
         return self.model.replay_buffer.sample(count)
+
+    def sample_of(self, task: int, count: int) -> ReplayBufferSamples | None:
+        """Draw as :meth:`sample` does, but a task's transitions alone; None if the buffer holds none."""
+        assert not isinstance(self.model, PPO)
+        buffer = self.model.replay_buffer
+        assert buffer is not None
+        places = np.flatnonzero(buffer.observations[: buffer.size(), 0, -1] == task)
+        if not len(places):
+            return None
+        return buffer._get_samples(places[torch.randint(len(places), (count,)).numpy()])
 
     def on_task(self, observations: Tensor, task: int) -> Tensor:
         """Return observations [B, obs + 1] as if they were of task ``task``."""

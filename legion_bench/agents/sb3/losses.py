@@ -1,7 +1,9 @@
 """The losses of SB3's ``train``, on transitions that a method chooses.
 
 SB3 computes them inline, on what its replay buffer draws; tests hold ours to the same
-gradients. (SAC: Haarnoja et al. 2018; TD3: Fujimoto et al. 2018.)
+gradients. A learned temperature is taken as it is: when SB3 is about to step the critics or
+the actor, it has stepped the temperature already, and uses what it was before.
+(SAC: Haarnoja et al. 2018; TD3: Fujimoto et al. 2018.)
 """
 
 from __future__ import annotations

@@ -54,6 +54,7 @@ SAFE = [
     np._core.multiarray._reconstruct,
     np.ndarray,
     np.dtype,
+    bytes,  # of empty arrays
     *{type(np.dtype(kind)) for kind in "fd?lbLIB"},
 ]
 
@@ -63,6 +64,9 @@ CARDS = [
     small("SAC", options={"ent_coef": 0.1, "train_freq": 3, "gradient_steps": -1}),
     small("TD3", action_noise=0.3),
     small("SAC", options={"buffer_size": 7}),
+    small("SAC", options={"buffer_size": 7}, memory="reservoir"),
+    small("SAC", method={"name": "agem", "memory_per_task": 9, "batch_size": 4}),
+    small("TD3", identity="one-hot", method={"name": "cloning", "memory_per_task": 9, "batch_size": 4}),
 ]
 
 
