@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
@@ -14,9 +13,9 @@ import pandas as pd
 from legion_bench.errors import RunError
 from legion_bench.reports import figures, tables
 from legion_bench.reports.cautions import cautions
-from legion_bench.reports.frames import cost_frame, curves_frame, matrix_frame, runs_frame, summary_frame
+from legion_bench.reports.frames import cost_frame, curves_frame, mean_matrix, runs_frame, summary_frame
 from legion_bench.reports.html import Image, Section, render
-from legion_bench.reports.measured import Measured, measure_all
+from legion_bench.reports.measured import Measured, measure_all, to_average
 from legion_bench.reports.pictures import pictures
 from legion_bench.results.store import Run
 
@@ -84,17 +83,15 @@ def _safe(word: str) -> str:
 
 
 def _write_matrices(runs: Sequence[Measured], folder: Path) -> None:
-    identities = Counter((run.protocol, run.agent, run.run.manifest.seed) for run in runs)
-    for run in runs:
-        if run.performance is None:
+    """Write each agent's success matrix, the mean over its runs; every run's own is in the curves."""
+    for (protocol, agent), group in groupby(runs, key=lambda run: (run.protocol, run.agent)):
+        shown = to_average(list(group))
+        if not shown:
             continue
-        seed = run.run.manifest.seed
-        repeated = identities[run.protocol, run.agent, seed] > 1
-        extra = (run.folder,) if repeated else ()
-        stem = safe_name("success-matrix", run.protocol, run.agent, f"seed{seed}", *extra)
-        matrix = matrix_frame(run)
-        visits = [tables.visit(position, run.visits) for position in range(-1, run.performance.trained)]
+        matrix = mean_matrix(shown)
+        visits = [tables.visit(int(position), shown[0].visits) for position in matrix.columns]
         matrix = matrix.set_axis(visits, axis="columns")
+        stem = safe_name("success-matrix", protocol, agent)
         _write(folder / f"{stem}.csv", tables.csv(matrix.reset_index()))
         _write(folder / f"{stem}.md", tables.markdown(tables.matrix_table(matrix)))
 
