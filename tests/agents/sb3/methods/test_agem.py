@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from stable_baselines3.common.type_aliases import ReplayBufferSamples
 from legion_bench.agents.sb3.learner import Part
 from legion_bench.agents.sb3.losses import loss
 from legion_bench.agents.sb3.methods.agem import excess
+from legion_bench.agents.sb3.rng import GlobalRng
 from legion_bench.errors import CardError
 from tests.agents.sb3 import toy
 
@@ -22,6 +24,16 @@ from .lives import SETUP, build, fine_tuned, go_on, lived, same_weights, toy_ret
 AGEM = {"name": "agem", "memory_per_task": 30, "batch_size": 16}
 every_part = pytest.mark.parametrize("part", ["actor", "critic"])
 every_algorithm = pytest.mark.parametrize("algorithm", ["SAC", "TD3"])
+
+
+@pytest.fixture(autouse=True)
+def own_randomness() -> Iterator[None]:
+    """Hooks that a test calls itself draw from the global generators."""
+    with GlobalRng():
+        torch.manual_seed(0)
+        np.random.seed(0)  # noqa: NPY002
+        yield
+
 
 numbers = st.floats(-100, 100, width=32)
 vectors = st.integers(1, 6).flatmap(lambda n: st.tuples(*[st.lists(numbers, min_size=n, max_size=n)] * 2))
@@ -73,10 +85,10 @@ def after_hook(agent: Any, part: Part, gradients: list[torch.Tensor]) -> list[to
 @pytest.mark.parametrize("heads", [False, True])
 def test_gradients_that_point_away_are_projected(algorithm: str, part: Part, heads: bool) -> None:
     agent = lived(1, algorithm, heads=heads, method=AGEM)
+    parameters = agent._learner.parameters(part).values()
+    noise = [torch.randn_like(parameter) for parameter in parameters]
     m = reference(agent, part)
-    noise = [torch.randn_like(value) * value.abs().mean() for value in m]
-    gradients = [0.1 * n - 2 * value for n, value in zip(noise, m, strict=True)]
-    m = reference(agent, part)
+    gradients = [0.1 * n * value.abs().mean() - 2 * value for n, value in zip(noise, m, strict=True)]
     changed = after_hook(agent, part, gradients)
     flat, before, now = (torch.cat([t.flatten().double() for t in ts]) for ts in (m, gradients, changed))
     assert before @ flat < 0

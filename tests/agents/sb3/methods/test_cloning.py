@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from torch.distributions import Normal, kl_divergence
 from legion_bench.agents.sb3 import Sb3Agent
 from legion_bench.agents.sb3.learner import Part
 from legion_bench.agents.sb3.methods.cloning import CloningOptions, divergence
+from legion_bench.agents.sb3.rng import GlobalRng
 from legion_bench.errors import CardError
 from legion_bench.types import Transitions
 from tests.agents.sb3 import toy
@@ -27,6 +29,15 @@ CLONING = {
 }
 every_part = pytest.mark.parametrize("part", ["actor", "critic"])
 every_algorithm = pytest.mark.parametrize("algorithm", ["SAC", "TD3"])
+
+
+@pytest.fixture(autouse=True)
+def own_randomness() -> Iterator[None]:
+    """Hooks that a test calls itself draw from the global generators."""
+    with GlobalRng():
+        torch.manual_seed(0)
+        np.random.seed(0)  # noqa: NPY002
+        yield
 
 
 def test_the_divergence_is_that_of_stored_from_current() -> None:
