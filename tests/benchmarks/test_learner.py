@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from stable_baselines3 import SAC
@@ -109,11 +110,12 @@ def test_stacked_seeds_against_separate_ones(compare: Compare, parameters: dict[
 @pytest.mark.parametrize("count", [1, 100])
 def test_acting_against_sacs(compare: Compare, make_setup: MakeSetup, count: int) -> None:
     options = {"policy_kwargs": {"net_arch": [300] * 4}, "buffer_size": 1}
-    sac, ours = Sb3Agent(make_setup(), algorithm="SAC", options=options)._model, legion(PUBLISHED)
+    sac, ours = Sb3Agent(make_setup(), algorithm="SAC", options=options).model, legion(PUBLISHED)
     given, tasks = random_transitions(0, count).observations.astype("float32"), torch.zeros(count).long()
+    inputs = np.append(given, np.zeros((count, 1), np.float32), 1)  # the task, last
     compare(
         repeated(lambda: ours.act(0, torch.from_numpy(given), tasks, explore=False), 20),
-        repeated(lambda: sac.predict(given, deterministic=True), 20),
+        repeated(lambda: sac.predict(inputs, deterministic=True), 20),
         ours_steps=20,
         peer_steps=20,
         rounds=15,
