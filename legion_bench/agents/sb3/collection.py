@@ -167,12 +167,12 @@ class OnPolicy:
 
     def begin_visit(self) -> None:
         """Begin a rollout."""
+        self._model.policy.set_training_mode(False)
         self._starts = np.ones(0, bool)
 
     def act(self, inputs: Inputs, guides: Ints | None) -> Actions:
         """Return drawn actions [N, 4], clipped; remember them as they were drawn."""
         model = self._model
-        model.policy.set_training_mode(False)
         with torch.no_grad():
             actions, values, log_probabilities = model.policy(torch.as_tensor(inputs, device=model.device))
         # Unclipped, which is what they were drawn as, with what the networks thought of them.
@@ -204,6 +204,7 @@ class OnPolicy:
         if not self._model.rollout_buffer.full:
             return False
         self._model.train()
+        self._model.policy.set_training_mode(False)
         self._model.rollout_buffer.reset()
         return True
 
