@@ -105,6 +105,8 @@ class Sb3Agent:
 
     def update(self) -> Metrics:
         """Let SB3 train when that is due; return what it logged."""
+        if not self._collection.due:
+            return {}
         with self._rng:
             if not self._collection.train():
                 return {}

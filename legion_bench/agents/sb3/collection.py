@@ -50,8 +50,12 @@ class Collection(Protocol):
     def store(self, steps: Steps) -> None:
         """Keep what came of the latest actions."""
 
+    @property
+    def due(self) -> bool:
+        """Whether to train now."""
+
     def train(self) -> bool:
-        """Train if that is due; return whether it was."""
+        """Train when that is due; return whether there was enough to train on."""
 
     @property
     def stored_bytes(self) -> int:
@@ -112,11 +116,14 @@ class OffPolicy:
         self._rounds += 1
         self._since += len(over)
 
+    @property
+    def due(self) -> bool:
+        """Whether a round is complete."""
+        return self._rounds % self._every == 0
+
     def train(self) -> bool:
-        """Take the gradient steps that are due, after the random steps."""
+        """Take a round's gradient steps, if the visit's random steps are over."""
         model = self._model
-        if self._rounds % self._every:
-            return False
         steps = self._since if model.gradient_steps < 0 else model.gradient_steps
         self._since = 0
         if model.num_timesteps <= model.learning_starts:
@@ -199,10 +206,13 @@ class OnPolicy:
             last = torch.as_tensor(self._values(steps.next_inputs))
             model.rollout_buffer.compute_returns_and_advantage(last, self._starts)
 
+    @property
+    def due(self) -> bool:
+        """Whether the rollout is full."""
+        return self._model.rollout_buffer.full
+
     def train(self) -> bool:
-        """Train on a full rollout, once."""
-        if not self._model.rollout_buffer.full:
-            return False
+        """Train on the rollout, once."""
         self._model.train()
         self._model.policy.set_training_mode(False)
         self._model.rollout_buffer.reset()
