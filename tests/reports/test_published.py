@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from legion_bench.metrics.continual import end_of_interval
@@ -36,9 +37,9 @@ def test_runs_finished_on_committed_code(path: Path) -> None:
     assert not run.warnings
 
 
-@pytest.mark.parametrize("path", [path for path in RUNS if path.parent.name == "sac-finetune"], ids=str)
-def test_sac_learns_two_of_three_smoke_tasks(path: Path) -> None:
-    performance = measure(read_run(path)).performance
-    assert performance is not None
-    just_learned = end_of_interval(performance, window=1).diagonal()
-    assert (just_learned >= 0.8).sum() >= 2
+@pytest.mark.parametrize("agent", ["legion-small", "sac-finetune-small"])
+def test_learners_learn_most_smoke_tasks(agent: str) -> None:
+    measured = [measure(read_run(path)).performance for path in RUNS if path.parent.name == agent]
+    just_learned = [end_of_interval(one, window=1).diagonal() for one in measured if one is not None]
+    assert len(just_learned) == 5
+    assert np.mean(just_learned) >= 0.6
