@@ -5,12 +5,11 @@ An update with A-GEM or cloning should take at most 2.2 times as long (a ratio o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
-import torch
 from stable_baselines3.common.buffers import ReplayBuffer
 
 from legion_bench import agents
@@ -28,14 +27,6 @@ METHODS: dict[str, dict[str, Any]] = {
     "cloning, critics too": {"name": "cloning", "critic_coefficient": 1.0},
 }
 ADDED = 1_000
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture

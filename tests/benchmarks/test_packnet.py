@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
-import torch
 
 from legion_bench import agents
 from legion_bench.agents.sb3 import Sb3Agent
@@ -19,14 +18,6 @@ from tests.helpers import random_transitions
 Compare = Callable[..., float]
 Run = Callable[[], Any]
 UPDATES = 5
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def second_visit(setup: AgentSetup, parameters: dict[str, Any], method: dict[str, Any]) -> Sb3Agent:

@@ -6,11 +6,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
-import torch
 
 from legion_bench.agents.sb3 import Sb3Agent
 from legion_bench.agents.sb3.learner import PARTS
@@ -24,14 +23,6 @@ UPDATES = 5
 """In one turn."""
 
 each_size = pytest.mark.parametrize("size", SIZES)
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def second_visit(setup: Any, size: str, method: dict[str, Any]) -> Sb3Agent:
