@@ -121,6 +121,8 @@ class ProtocolCard(_Card, frozen=True, kw_only=True):
     it; all tasks of the stream at once; or each visit's task alone by an agent of its own."""
     slots: Positive = 1
     """Training environments per task that act together."""
+    overlap: bool = False
+    """Whether updates run while the environments take the next step, whose actions then lack them."""
 
 
 _C = TypeVar("_C", bound=_Card)

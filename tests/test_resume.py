@@ -33,6 +33,7 @@ CARDS = {
     "expanding": 'regime = "expanding"\nslots = 2',
     "multi-task": 'regime = "multi-task"\nslots = 2',
     "single-task": 'regime = "single-task"',
+    "overlap": "overlap = true",
 }
 StopAt = Callable[[int], Any]
 
@@ -153,6 +154,16 @@ def test_a_visits_own_agent_goes_on(tmp_path: Path, undisturbed_alone: Path, ste
         launch.run(card, TOY, out=path, watch=stop_at(step, KeyboardInterrupt))
     assert go_on(path) == [f"the run goes on from step {step}"]
     assert_same_results(path, undisturbed_alone)
+
+
+@pytest.mark.parametrize("step", [1, 16, 21, 59, 60, 61])
+def test_an_update_that_is_owed_is_made_after_going_on(tmp_path: Path, step: int) -> None:
+    card, path, whole = str(write_cards(tmp_path, "overlap")), tmp_path / "run", tmp_path / "whole"
+    launch.run(card, TOY, out=whole)
+    with pytest.raises(KeyboardInterrupt):
+        launch.run(card, TOY, out=path, watch=stop_at(step, KeyboardInterrupt))
+    go_on(path)
+    assert_same_results(path, whole)
 
 
 def test_checkpoints_change_nothing(tmp_path: Path, undisturbed: Path) -> None:

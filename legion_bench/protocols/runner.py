@@ -110,6 +110,7 @@ def train(
             recorder,
             watch,
             60 * checkpoint_minutes,
+            overlap=protocol.overlap,
         )
         if state is not None:
             loop.load_state_dict(state)
@@ -129,11 +130,14 @@ class _Loop:
         recorder: Recorder,
         watch: Watch,
         checkpoint_seconds: float,
+        *,
+        overlap: bool,
     ) -> None:
         self._schedule, self._agent, self._successor = schedule, agent, successor
         self._envs, self._evaluator = envs, evaluator
         self._recorder, self._watch = recorder, watch
         self._clock = Clock()
+        self._overlap, self._owed = overlap, False  # an update, to be made during the next step
         self._step = self._evaluations = 0
         self._checkpoint_seconds = checkpoint_seconds
         self._last_checkpoint: float | None = None
@@ -146,7 +150,7 @@ class _Loop:
             if self._step == phase.start:
                 self._begin(phase)
             while self._step < stop:
-                self._train(phase)
+                self._train(phase, stop)
             if stop == phase.stop:
                 self._end(phase)
             self._evaluate(phase)
@@ -162,14 +166,21 @@ class _Loop:
         if self._successor is not None and phase.visit.position > 0:
             self._agent = self._successor(phase.visit.position)
 
-    def _train(self, phase: Phase) -> None:
-        """Take one step in every row."""
+    def _train(self, phase: Phase, stop: int) -> None:
+        """Take one step in every row; what was observed by ``stop`` is learned from by then."""
         envs, rows = self._envs, phase.rows
         before = envs.observations
         with self._clock.measure("agent"):
             actions = self._act(before, envs.tasks, explore=True)
-        with self._clock.measure("environment"):
-            observations, rewards, terminated, truncated = envs.step(actions)
+        if self._owed:
+            with self._clock.measure("environment"):
+                envs.step_async(actions)
+            self._update()
+            with self._clock.measure("environment"):
+                observations, rewards, terminated, truncated = envs.step_wait()
+        else:
+            with self._clock.measure("environment"):
+                observations, rewards, terminated, truncated = envs.step(actions)
         self._step += rows
         last = self._step == phase.stop
         with self._clock.measure("agent"):
@@ -184,12 +195,18 @@ class _Loop:
                     tasks=envs.tasks,
                 )
             )
-            self._clock.report(checks.metrics(self._agent, self._agent.update()))
+        self._owed = self._overlap and self._step < stop
+        if not self._owed:
+            self._update()
         finished = terminated | truncated
         if finished.any() and not last:
             with self._clock.measure("environment"):
                 envs.restart(finished)
         self._show(phase, None)
+
+    def _update(self) -> None:
+        with self._clock.measure("agent"):
+            self._clock.report(checks.metrics(self._agent, self._agent.update()))
 
     def _end(self, phase: Phase) -> None:
         with self._clock.measure("agent"):
@@ -244,6 +261,7 @@ class _Loop:
         state = {
             "step": self._step,
             "evaluations": self._evaluations,
+            "owed": self._owed,
             "agent": self._agent.state_dict(),
             "environments": self._envs.state_dict(),
             "clock": self._clock.state_dict(),
@@ -253,7 +271,7 @@ class _Loop:
 
     def load_state_dict(self, state: State) -> None:
         """Go on from a checkpoint."""
-        self._step, self._evaluations = state["step"], state["evaluations"]
+        self._step, self._evaluations, self._owed = state["step"], state["evaluations"], state["owed"]
         # A visit begins with its first step: until then, the agent is that of the visit before.
         self._hand_over(next(phase for phase in self._schedule if self._step <= phase.stop))
         assert checks.is_stateful(self._agent)

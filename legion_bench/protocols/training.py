@@ -11,9 +11,13 @@ from gymnasium.vector import AutoresetMode
 
 from legion_bench.cards import StreamCard
 from legion_bench.envs.options import stream_options
+from legion_bench.envs.slots import Step
 from legion_bench.envs.stream import task_seed
 from legion_bench.envs.vector import VectorManipulationEnv
 from legion_bench.types import Actions, Bools, Floats, Ints
+
+Outcome = tuple[Floats, Floats, Bools, Bools]
+"""Of a step: observations [rows, obs] before any reset, rewards, terminations and truncations [rows]."""
 
 
 class TrainingEnvs:
@@ -52,25 +56,27 @@ class TrainingEnvs:
             parts.append(self._env(name).reset(seed=seed)[0])
         self.observations = np.concatenate(parts)
 
-    def step(self, actions: Actions) -> tuple[Floats, Floats, Bools, Bools]:
+    def step(self, actions: Actions) -> Outcome:
         """Advance every row.
 
         Args:
             actions: [rows, 4] in [-1, 1].
-
-        Returns:
-            Observations [rows, obs] before any reset, rewards, terminations and
-            truncations [rows].
         """
-        steps = [
-            self._env(name).step(actions[part])
-            for name, part in zip(self._active, self._parts(), strict=True)
-        ]
-        observations, rewards, terminated, truncated = (
-            np.concatenate([step[value] for step in steps]) for value in range(4)
+        return self._joined(
+            [
+                self._env(name).step(actions[part])
+                for name, part in zip(self._active, self._parts(), strict=True)
+            ]
         )
-        self.observations = observations
-        return observations, rewards, terminated, truncated
+
+    def step_async(self, actions: Actions) -> None:
+        """Begin what :meth:`step` does, in other threads, and return."""
+        for name, part in zip(self._active, self._parts(), strict=True):
+            self._env(name).step_async(actions[part])
+
+    def step_wait(self) -> Outcome:
+        """Finish what :meth:`step_async` began."""
+        return self._joined([self._env(name).step_wait() for name in self._active])
 
     def restart(self, finished: Bools) -> None:
         """Begin a new episode in the rows [rows] that finished theirs."""
@@ -99,6 +105,13 @@ class TrainingEnvs:
         self.observations = state["observations"]
         for name, env in state["envs"].items():
             self._env(name).load_state_dict(env)
+
+    def _joined(self, steps: Sequence[Step]) -> Outcome:
+        observations, rewards, terminated, truncated = (
+            np.concatenate([step[value] for step in steps]) for value in range(4)
+        )
+        self.observations = observations
+        return observations, rewards, terminated, truncated
 
     def _activate(self, tasks: Sequence[str]) -> None:
         self._active = tuple(tasks)

@@ -6,6 +6,7 @@ import copy
 import itertools
 import sys
 from collections.abc import Iterable
+from dataclasses import fields
 from typing import Any
 
 import msgspec
@@ -17,6 +18,7 @@ from legion_bench.envs.manipulation import ManipulationEnv
 from legion_bench.envs.stream import StreamEnv, task_seed
 from legion_bench.errors import AgentError
 from legion_bench.protocols.runner import train
+from legion_bench.protocols.training import TrainingEnvs
 from legion_bench.seeding import derive
 from legion_bench.types import (
     EvaluationRecord,
@@ -272,6 +274,61 @@ def test_ragged_actions_are_refused(stream: StreamCard) -> None:
     agent = Wrong(lambda count: [[0.0], [0.0, 0.0]], True)
     with pytest.raises(AgentError, match=r"must return an array of shape \(1, 4\)"):
         train(PROTOCOL, stream, agent, 0, Kept())
+
+
+OVERLAP = msgspec.structs.replace(PROTOCOL, overlap=True)
+
+
+def test_updates_overlap_with_the_next_step(stream: StreamCard, monkeypatch: pytest.MonkeyPatch) -> None:
+    """But for those before an evaluation, which judges what was learned from all that was observed."""
+    agent = Diary()
+    for method, note in (("step_async", "send"), ("step_wait", "wait")):
+        own = getattr(TrainingEnvs, method)
+
+        def noted(self: TrainingEnvs, *args: Any, own: Any = own, note: str = note) -> Any:
+            agent.notes.append(note)
+            return own(self, *args)
+
+        monkeypatch.setattr(TrainingEnvs, method, noted)
+    train(OVERLAP, stream, agent, 5, Kept())
+    first, between, last = ["act", "observe"], ["act", "send", "update", "wait", "observe"], ["update"]
+
+    def stretch(steps: int) -> list[str]:
+        return [*first, *between * (steps - 1), *last]
+
+    visits = [stretch(4) + stretch(3), stretch(1) + stretch(4) + stretch(2)]
+    expected = [
+        note
+        for name, steps in zip(stream.tasks, visits, strict=True)
+        for note in (f"begin {name}", *steps, f"end {name}")
+    ]
+    assert [note for note in agent.notes if note != "judge"] == expected
+
+
+@pytest.mark.parametrize("regime", ["lifelong", "multi-task"])
+def test_overlap_leaves_the_environments_as_they_are(stream: StreamCard, regime: Any) -> None:
+    lives = []
+    for overlap in (False, True):
+        agent, kept = Diary(), Kept()
+        protocol = msgspec.structs.replace(PROTOCOL, regime=regime, slots=2, overlap=overlap)
+        train(protocol, stream, agent, 5, kept)
+        lives.append((agent, kept))
+    (alone, alone_kept), (beside, beside_kept) = lives
+    assert alone.updates == beside.updates > 0
+    assert alone_kept.evaluations == beside_kept.evaluations
+    assert [r.losses for r in alone_kept.training] == [r.losses for r in beside_kept.training]
+    for one, other in zip(alone.transitions, beside.transitions, strict=True):
+        for field in fields(Transitions):
+            np.testing.assert_array_equal(getattr(one, field.name), getattr(other, field.name))
+
+
+def test_an_update_that_fails_during_a_step_is_what_is_told(stream: StreamCard) -> None:
+    class Failing(Diary):
+        def update(self) -> Any:
+            raise AgentError("out of luck")
+
+    with pytest.raises(AgentError, match="out of luck"):
+        train(OVERLAP, stream, Failing(), 5, Kept())
 
 
 @pytest.fixture
