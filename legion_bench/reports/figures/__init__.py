@@ -1,0 +1,15 @@
+"""Figures: averaged DataFrames in, Matplotlib figures out; no global state is touched."""
+
+from legion_bench.reports.figures.curves import average_performance, task_success
+from legion_bench.reports.figures.matrix import success_matrix
+from legion_bench.reports.figures.style import Style, agent_styles, plain, save
+
+__all__ = [
+    "Style",
+    "agent_styles",
+    "average_performance",
+    "plain",
+    "save",
+    "success_matrix",
+    "task_success",
+]

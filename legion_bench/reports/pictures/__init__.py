@@ -1,0 +1,23 @@
+"""The figures of one protocol, each with the caption that makes it readable alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from legion_bench.reports.figures import Style
+from legion_bench.reports.measured import Measured, to_average
+from legion_bench.reports.pictures.captions import Picture
+from legion_bench.reports.pictures.success import success
+
+__all__ = ["Picture", "pictures"]
+
+_FAMILIES = (success,)
+"""In the order of the page: each yields figures of runs of one protocol, all with a usable log."""
+
+
+def pictures(runs: Sequence[Measured], styles: Mapping[str, Style]) -> Iterator[Picture]:
+    """Yield the figures of the runs of one protocol; none if no run has a usable log."""
+    shown = to_average(runs)
+    if shown:
+        for family in _FAMILIES:
+            yield from family(shown, styles)
