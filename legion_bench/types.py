@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Annotated, Any, Protocol
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
+from msgspec import Meta
 
 if TYPE_CHECKING:
     from gymnasium.spaces import Box
@@ -23,6 +24,9 @@ Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
 # LEGION's twelve observed values, by their place in Meta-World's thirty-nine.
 LEGION_12 = np.array([0, 1, 2, 4, 5, 6, 11, 12, 13, 36, 37, 38])
+
+Int64 = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
+"""What an array of integers can hold."""
 
 Metrics = Mapping[str, float]
 """What one update reports: name of a loss or statistic → its value."""
@@ -178,21 +182,21 @@ class StackedAgent(Agent, Protocol):
 class EvaluationRecord(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One evaluation episode: one line of ``evaluations.jsonl``."""
 
-    step: int
+    step: Int64
     """Environment steps trained so far; 0 before training."""
-    stream_position: int
+    stream_position: Int64
     """Position of the stream being trained; -1 before training."""
-    task_position: int
+    task_position: Int64
     """Position of the evaluated task: its first in the stream."""
     task: str
-    presentation: int
+    presentation: Int64
     """Visits to the evaluated task that the agent has begun so far; 0 if it was never trained."""
-    episode: int
-    success: int
+    episode: Int64
+    success: Int64
     """1 if ``info["success"]`` was 1 at any step of the episode, else 0."""
     episode_return: float = msgspec.field(name="return")
     """Undiscounted sum of rewards."""
-    length: int
+    length: Int64
     """Environment steps of the episode."""
 
 

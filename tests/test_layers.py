@@ -17,7 +17,8 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 # Room → floor. Rooms of one floor never import one another, but for the top's.
 FLOORS = {
     **dict.fromkeys(
-        ("errors", "types", "catalogue", "cards", "scaling", "seeding", "threads", "language"), 0
+        ("errors", "types", "evaluations", "catalogue", "cards", "scaling", "seeding", "threads", "language"),
+        0,
     ),
     **dict.fromkeys(("envs", "agents", "metrics"), 1),
     "protocols": 2,

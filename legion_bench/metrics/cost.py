@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
+from legion_bench.evaluations import Evaluations
 from legion_bench.types import EvaluationRecord, TrainingRecord
 
 
@@ -46,7 +49,7 @@ def cost(
     updates = [last.gradient_updates for last in agents.values() if last.gradient_updates is not None]
     return Cost(
         environment_steps=max(steps, default=0),
-        evaluation_steps=sum(record.length for record in evaluations),
+        evaluation_steps=int(Evaluations.of(evaluations).length.sum(dtype=np.int64)),
         gradient_updates=sum(updates) if updates else None,
         wall_clock=training[-1].wall_clock if training else None,
         peak_memory_bytes=_most(record.peak_memory_bytes for record in training),

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import groupby
 
 import numpy as np
 
 from legion_bench.errors import MetricError, unknown
-from legion_bench.types import EvaluationRecord, Floats, Ints
+from legion_bench.evaluations import Evaluations
+from legion_bench.types import Bools, EvaluationRecord, Floats, Ints
 
 
 class Undefined(MetricError):
@@ -87,18 +86,27 @@ def success_rates(
             training or one at a task's end; or an evaluation lacks a task, has an
             unknown one, repeats an episode, or has more or fewer than the others.
     """
-    if not evaluations:
+    log = Evaluations.of(evaluations)
+    if not log:
         raise MetricError("the evaluation log is empty")
-    groups = [tuple(group) for _, group in groupby(evaluations, key=lambda record: record.step)]
-    steps = np.array([group[0].step for group in groups], dtype=np.int64)
-    positions = np.array([_stream_position(group, len(ends)) for group in groups], dtype=np.int64)
+    starts = np.flatnonzero(np.append(True, log.step[1:] != log.step[:-1]))
+    steps = log.step[starts].astype(np.int64)
+    positions = _stream_positions(log, starts, len(ends))
     _check_order(steps, positions, tasks, ends)
-    episodes = _episodes(groups[0])
-    rates = [_rates(group, tasks, episodes) for group in groups]
+    firsts = _first_positions(log, tasks)
+    evaluation = np.repeat(np.arange(len(starts)), np.diff(starts, append=len(log)))
+    cells = evaluation * len(tasks) + firsts
+    _check_episodes(log, cells)
+    shape = len(starts), len(tasks)
+    counts = np.bincount(cells, minlength=shape[0] * shape[1]).reshape(shape)
+    successes = np.bincount(cells, log.success, minlength=shape[0] * shape[1]).reshape(shape)
+    columns = [tasks.index(task) for task in tasks]
+    episodes = int(counts[0].max())
+    _check_counts(counts[:, columns], episodes, steps, tasks)
     return Performance(
         steps=steps,
         stream_position=positions,
-        success=np.array([[rate[task] for task in tasks] for rate in rates]),
+        success=successes[:, columns] / episodes,
         tasks=tuple(tasks),
         ends=tuple(ends),
         episodes=episodes,
@@ -106,13 +114,18 @@ def success_rates(
     )
 
 
-def _stream_position(group: Sequence[EvaluationRecord], length: int) -> int:
-    found = {record.stream_position for record in group}
-    if len(found) > 1 or not found <= set(range(-1, length)):
+def _stream_positions(log: Evaluations, starts: Ints, length: int) -> Ints:
+    """Return the stream position of each evaluation [K], whose first episodes are at ``starts`` [K]."""
+    low, high = (extreme.reduceat(log.stream_position, starts) for extreme in (np.minimum, np.maximum))
+    wrong = (low != high) | (low < -1) | (high >= length)
+    if wrong.any():
+        at = int(wrong.argmax())
+        episodes = slice(starts[at], starts[at + 1] if at + 1 < len(starts) else None)
+        found = np.unique(log.stream_position[episodes]).tolist()
         raise MetricError(
-            f"step {group[0].step}: stream position {sorted(found)}, expected one of -1 to {length - 1}"
+            f"step {log.step[starts[at]]}: stream position {found}, expected one of -1 to {length - 1}"
         )
-    return found.pop()
+    return low.astype(np.int64)
 
 
 def _check_order(steps: Ints, positions: Ints, tasks: Sequence[str], ends: Sequence[int]) -> None:
@@ -129,38 +142,47 @@ def _check_order(steps: Ints, positions: Ints, tasks: Sequence[str], ends: Seque
             )
 
 
-def _episodes(group: Sequence[EvaluationRecord]) -> int:
-    return max(Counter(record.task for record in group).values())
-
-
-def _rates(group: Sequence[EvaluationRecord], tasks: Sequence[str], episodes: int) -> dict[str, float]:
-    """Return the success rate of each task in one evaluation."""
-    where = f"step {group[0].step}"
-    results: dict[str, dict[int, int]] = {task: {} for task in tasks}
-    for record in group:
-        _check_record(record, tasks)
-        if record.episode in results[record.task]:
-            raise MetricError(f"{where}: episode {record.episode} of task {record.task!r} appears twice")
-        results[record.task][record.episode] = record.success
-    for task, successes in results.items():
-        if len(successes) != episodes:
-            raise MetricError(
-                f"{where}: task {task!r} has {len(successes)} evaluation episodes, expected {episodes}"
-            )
-    return {task: sum(successes.values()) / episodes for task, successes in results.items()}
-
-
-def _check_record(record: EvaluationRecord, tasks: Sequence[str]) -> None:
-    where = f"step {record.step}"
-    if record.task not in tasks:
-        raise MetricError(f"{where}: {unknown('task', record.task, set(tasks))}")
-    if record.task_position != tasks.index(record.task):
-        raise MetricError(
-            f"{where}: task {record.task!r} is logged under stream position {record.task_position},"
+def _first_positions(log: Evaluations, tasks: Sequence[str]) -> Ints:
+    """Return the first position in the stream of each episode's task [M], having checked each record."""
+    known = np.array([tasks.index(name) if name in tasks else -1 for name in log.names], np.int64)
+    firsts = known[log.task]
+    _raise_first(log, firsts < 0, lambda record: unknown("task", record.task, set(tasks)))
+    _raise_first(
+        log,
+        log.task_position != firsts,
+        lambda record: (
+            f"task {record.task!r} is logged under stream position {record.task_position},"
             f" its first is {tasks.index(record.task)}"
-        )
-    if record.success not in (0, 1):
+        ),
+    )
+    _raise_first(
+        log,
+        (log.success != 0) & (log.success != 1),
+        lambda record: (
+            f"episode {record.episode} of task {record.task!r} has success {record.success}, expected 0 or 1"
+        ),
+    )
+    return firsts
+
+
+def _check_episodes(log: Evaluations, cells: Ints) -> None:
+    """Raise if an episode appears twice in a cell of evaluation and task."""
+    order = np.lexsort((log.episode, cells))
+    one, other = order[:-1], order[1:]
+    again = np.zeros(len(log), np.bool_)
+    again[other] = (cells[one] == cells[other]) & (log.episode[one] == log.episode[other])
+    _raise_first(log, again, lambda record: f"episode {record.episode} of task {record.task!r} appears twice")
+
+
+def _check_counts(counts: Ints, episodes: int, steps: Ints, tasks: Sequence[str]) -> None:
+    for at, position in np.argwhere(counts != episodes)[:1]:
         raise MetricError(
-            f"{where}: episode {record.episode} of task {record.task!r} has success {record.success},"
-            " expected 0 or 1"
+            f"step {steps[at]}: task {tasks[position]!r} has {counts[at, position]} evaluation episodes,"
+            f" expected {episodes}"
         )
+
+
+def _raise_first(log: Evaluations, wrong: Bools, complaint: Callable[[EvaluationRecord], str]) -> None:
+    if wrong.any():
+        record = log[int(wrong.argmax())]
+        raise MetricError(f"step {record.step}: {complaint(record)}")

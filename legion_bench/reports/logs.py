@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
+
+from legion_bench.evaluations import Evaluations
 from legion_bench.metrics import Performance, success_rates
 from legion_bench.protocols.schedule import spans
 from legion_bench.results.store import Run
-from legion_bench.types import EvaluationRecord
 
 
 def performance(run: Run) -> Performance:
@@ -23,11 +25,10 @@ def performance(run: Run) -> Performance:
     )
 
 
-def whole_evaluations(run: Run) -> tuple[EvaluationRecord, ...]:
+def whole_evaluations(run: Run) -> Evaluations:
     """Return the log without its last evaluation, if the run was stopped while writing that."""
     if not run.evaluations:
-        return ()
-    step = run.evaluations[-1].step
-    last = sum(record.step == step for record in run.evaluations)
+        return run.evaluations
+    last = np.count_nonzero(run.evaluations.step == run.evaluations.step[-1])
     expected = len(run.manifest.tasks) * run.manifest.protocol.evaluation_episodes
     return run.evaluations if last >= expected else run.evaluations[:-last]

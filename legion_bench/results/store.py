@@ -18,6 +18,7 @@ from contextlib import suppress
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from io import RawIOBase
+from itertools import chain
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -26,6 +27,7 @@ import numpy as np
 
 from legion_bench.cards import AgentCard, ProtocolCard, StreamCard, TaskCard
 from legion_bench.errors import RunError
+from legion_bench.evaluations import Evaluations
 from legion_bench.results import checkpoints
 from legion_bench.results.checkpoints import Checkpoint
 from legion_bench.results.lock import LOCK
@@ -41,6 +43,8 @@ _LOGS = (EVALUATIONS, TRAINING, KNOWLEDGE)
 _FILES = {MANIFEST, f"{MANIFEST}.tmp", *_LOGS, LOCK}
 # What must be the same for a run to go on as it began.
 _IDENTITY = ("seed", "protocol", "stream", "tasks", "agent", "versions")
+# Bytes of a log to decode at once.
+_BLOCK = 2**20
 
 Status = Literal["running", "finished", "failed", "interrupted"]
 _R = TypeVar("_R", EvaluationRecord, TrainingRecord, KnowledgeRecord)
@@ -87,7 +91,7 @@ class Run:
 
     path: Path
     manifest: Manifest
-    evaluations: tuple[EvaluationRecord, ...]
+    evaluations: Evaluations
     training: tuple[TrainingRecord, ...]
     knowledge: tuple[KnowledgeRecord, ...]
     """Empty if the agent hands over none."""
@@ -331,14 +335,20 @@ def read_run(path: Path) -> Run:
             in its last line. A torn last line is dropped and named in ``warnings``.
     """
     manifest = _read_manifest(path)
-    evaluations, torn = _read_log(path / EVALUATIONS, EvaluationRecord)
-    training, torn_too = _read_log(path / TRAINING, TrainingRecord)
-    knowledge: tuple[KnowledgeRecord, ...] = ()
-    torn_as_well: list[str] = []
+    warnings: list[str] = []
+    evaluations = _read_log(path / EVALUATIONS, EvaluationRecord, warnings)
+    training = _read_log(path / TRAINING, TrainingRecord, warnings)
+    knowledge: Iterable[list[KnowledgeRecord]] = ()
     if (path / KNOWLEDGE).exists():  # older runs have none
-        knowledge, torn_as_well = _read_log(path / KNOWLEDGE, KnowledgeRecord)
-    warnings = tuple(torn + torn_too + torn_as_well)
-    return Run(path, manifest, evaluations, training, knowledge, warnings)
+        knowledge = _read_log(path / KNOWLEDGE, KnowledgeRecord, warnings)
+    return Run(
+        path,
+        manifest,
+        Evaluations.joined(map(Evaluations.of, evaluations)),
+        tuple(chain.from_iterable(training)),
+        tuple(chain.from_iterable(knowledge)),
+        tuple(warnings),
+    )
 
 
 def _read_manifest(path: Path) -> Manifest:
@@ -358,16 +368,36 @@ def _append(file: RawIOBase, records: Iterable[msgspec.Struct]) -> None:
         lines = lines[file.write(lines) :]
 
 
-def _read_log(path: Path, record: type[_R]) -> tuple[tuple[_R, ...], list[str]]:
+def _read_log(path: Path, record: type[_R], warnings: list[str]) -> Iterator[list[_R]]:
+    """Yield a log's records, as many at once as fit into a block; append what was mended to ``warnings``."""
     if not path.is_file():
         raise RunError(f"{path} is missing")
     decoder = msgspec.json.Decoder(record)
-    *lines, last = path.read_bytes().split(b"\n")
-    records = []
-    for number, line in enumerate(lines, start=1):
+    number, rest = 1, b""
+    with path.open("rb", buffering=0) as file:
+        while block := file.read(_BLOCK):
+            whole, newline, rest = (rest + block).rpartition(b"\n")
+            if newline:
+                records = _decode(decoder, whole + newline, f"{path}, line", number)
+                number += len(records)
+                yield records
+    if rest:
+        warnings.append(f"{path}: the last line was torn and is left out")
+
+
+def _decode(decoder: msgspec.json.Decoder[_R], lines: bytes, where: str, number: int) -> list[_R]:
+    """Return the records of whole lines, one each, the first of which is line ``number``."""
+    try:
+        records = decoder.decode_lines(lines)
+        # Several records in a line, or a record over several, pass there, but do not look like this.
+        if lines.count(b"}\n{") + 1 == lines.count(b"\n") == len(records):
+            return records
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        pass  # which line it was, one by one tells
+    one_by_one = []
+    for at, line in enumerate(lines.split(b"\n")[:-1], start=number):
         try:
-            records.append(decoder.decode(line))
+            one_by_one.append(decoder.decode(line))
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-            raise RunError(f"{path}, line {number}: {error}") from None
-    torn = [f"{path}: the last line was torn and is left out"] if last else []
-    return tuple(records), torn
+            raise RunError(f"{where} {at}: {error}") from None
+    return one_by_one
