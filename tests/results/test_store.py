@@ -12,6 +12,7 @@ import pytest
 
 from legion_bench.cards import AgentCard
 from legion_bench.errors import RunError
+from legion_bench.results import store
 from legion_bench.results.store import (
     EVALUATIONS,
     KNOWLEDGE,
@@ -145,6 +146,56 @@ def test_corruption_in_the_middle_names_file_and_line(run_folder: Path, log: str
     lines[1] = junk
     (run_folder / log).write_bytes(b"\n".join(lines))
     with pytest.raises(RunError, match=rf"{log}, line 2"):
+        read_run(run_folder)
+
+
+@pytest.mark.parametrize("log", [EVALUATIONS, TRAINING])
+@pytest.mark.parametrize("block", [1, 100, 1000])
+def test_logs_are_read_in_blocks_of_any_size(
+    run_folder: Path, run: Run, log: str, block: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store, "_BLOCK", block)
+    with (run_folder / log).open("ab") as file:
+        file.write(b'{"step"')
+    again = read_run(run_folder)
+    assert (again.evaluations, again.training) == (run.evaluations, run.training)
+    assert len(again.warnings) == 1
+    lines = (run_folder / log).read_bytes().split(b"\n")
+    (run_folder / log).write_bytes(b"\n".join([*lines[:2], b"junk", *lines[3:]]))
+    with pytest.raises(RunError, match=rf"{log}, line 3: "):
+        read_run(run_folder)
+
+
+@pytest.mark.parametrize("log", [EVALUATIONS, TRAINING])
+@pytest.mark.parametrize("two_lines", ["{0}{1}\n", "{0} {1}\n", "{0}{1}\n\n", "\n{0}{1}\n", "{0},{1}\n"])
+def test_a_line_holds_one_record_no_more_and_no_less(run_folder: Path, log: str, two_lines: str) -> None:
+    lines = (run_folder / log).read_text().splitlines()
+    text = two_lines.format(*lines[:2]) + "".join(f"{line}\n" for line in lines[2:])
+    (run_folder / log).write_text(text)
+    with pytest.raises(RunError, match=rf"{log}, line 1: "):
+        read_run(run_folder)
+
+
+def test_a_record_over_two_lines_is_none_even_if_the_next_line_holds_two(run_folder: Path) -> None:
+    log = run_folder / TRAINING
+    lines = log.read_text().splitlines()
+    split = lines[0].replace('},"gradient', '}\n,"gradient')
+    assert "\n" in split
+    log.write_text("\n".join([split, "".join(lines[1:3]), *lines[3:], ""]))
+    with pytest.raises(RunError, match=rf"{TRAINING}, line 1: "):
+        read_run(run_folder)
+
+
+@pytest.mark.parametrize("space", [" ", "\t", "\r"])
+def test_space_around_a_record_is_allowed(run_folder: Path, run: Run, space: str) -> None:
+    log = run_folder / EVALUATIONS
+    log.write_bytes(log.read_bytes().replace(b"\n", f"{space}\n{space}".encode(), 1))
+    assert read_run(run_folder).evaluations == run.evaluations
+
+
+def test_an_integer_that_no_column_can_hold_is_named(run_folder: Path) -> None:
+    edit(run_folder / EVALUATIONS, b'"length":15', b'"length":9223372036854775808')
+    with pytest.raises(RunError, match=rf"{EVALUATIONS}, line 1: .*\$\.length"):
         read_run(run_folder)
 
 
