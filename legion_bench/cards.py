@@ -116,6 +116,8 @@ class ProtocolCard(_Card, frozen=True, kw_only=True):
     """Environment steps between evaluations; every task boundary is one as well."""
     evaluation_episodes: Positive
     """Episodes per task and evaluation."""
+    evaluation_robot: Robot | None = None
+    """The robot that evaluations are made on, where it is not the stream's."""
     regime: Regime = "lifelong"
     """What is trained together: each visit's task alone; with all tasks visited before
     it; all tasks of the stream at once; or each visit's task alone by an agent of its own."""
@@ -198,9 +200,15 @@ def load_protocol(name: str) -> tuple[ProtocolCard, StreamCard]:
     card = _load(ProtocolCard, "protocol", "protocols", name)
     folder = Path(name).parent if _is_path(name) else None
     try:
-        return card, load_stream(card.stream, folder)
+        stream = load_stream(card.stream, folder)
     except CardError as error:
         raise CardError(f"protocol {card.name!r}: {error}") from None
+    if card.evaluation_robot == stream.robot:  # else two cards would differ that mean the same
+        raise CardError(
+            f"protocol {card.name!r}: evaluation_robot {stream.robot!r} is the robot of its stream"
+            f" {stream.name!r} already: leave it out"
+        )
+    return card, stream
 
 
 def convert(cls: type[_S], data: Mapping[str, Any], where: str, *, given: Collection[str] = ()) -> _S:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from legion_bench.cards import StreamCard
+from legion_bench.cards import Robot, StreamCard
 from legion_bench.envs.options import Asked, stream_options
 from legion_bench.envs.stream import task_seed
 from legion_bench.envs.vector import VectorManipulationEnv
@@ -29,13 +29,14 @@ class Evaluator:
     evaluation. Success does not end an episode, and rewards are not scaled.
     """
 
-    def __init__(self, stream: StreamCard, episodes: int, seed: int) -> None:
+    def __init__(self, stream: StreamCard, episodes: int, seed: int, robot: Robot | None = None) -> None:
         """Build the environments.
 
         Args:
             stream: the stream trained on.
             episodes: episodes per task and evaluation.
             seed: the seed that the training stream is reset with.
+            robot: to evaluate on; the stream's by default.
         """
         tasks = [visit for visit in stream.visits() if visit.presentation == 1]
         self._slots = [(task, episode) for task in tasks for episode in range(episodes)]
@@ -44,6 +45,8 @@ class Evaluator:
         changes: Asked = {"split": "evaluation", "terminate_on_success": False}
         if stream.reward == "legion":
             changes["reward"] = "v1"
+        if robot is not None:
+            changes["robot"] = robot
         self._envs = VectorManipulationEnv(
             [task.name for task, _ in self._slots], **{**asdict(stream_options(stream, {})), **changes}
         )

@@ -97,10 +97,8 @@ def train(
     if (successor is not None) != (protocol.regime == "single-task"):
         raise ValueError(f"a successor goes with the regime 'single-task', not {protocol.regime!r}")
     env_seed = derive(seed, "stream")
-    with (
-        closing(TrainingEnvs(stream, protocol.slots, env_seed)) as envs,
-        closing(Evaluator(stream, protocol.evaluation_episodes, env_seed)) as evaluator,
-    ):
+    evaluator = Evaluator(stream, protocol.evaluation_episodes, env_seed, protocol.evaluation_robot)
+    with closing(evaluator), closing(TrainingEnvs(stream, protocol.slots, env_seed)) as envs:
         loop = _Loop(
             phases(protocol, stream),
             agent,

@@ -25,7 +25,7 @@ _STREAM = (
     "terminate_on_success",
     "steps_per_task",
 )
-_PROTOCOL = ("evaluate_every", "evaluation_episodes", "slots", "overlap")
+_PROTOCOL = ("evaluate_every", "evaluation_episodes", "evaluation_robot", "slots", "overlap")
 
 
 @dataclass(frozen=True)

@@ -28,10 +28,14 @@ def test_the_card_spells_out_the_papers_values_which_are_the_defaults() -> None:
         ("legion-no-language", {"identity": "none"}),
         ("legion-no-mixture", {"prior": "normal"}),
         ("legion-no-decoders", {"decoders": False}),
+        ("legion-bounded-replay", {"buffer_size": 100_000}),
     ],
 )
 def test_an_ablation_differs_in_one_thing(name: str, change: dict[str, object]) -> None:
-    assert checked(resolve(name).parameters) == msgspec.structs.replace(LegionConfig(), **change)
+    card, legion = resolve(name), resolve("legion")
+    assert checked(card.parameters) == msgspec.structs.replace(LegionConfig(), **change)
+    assert card.parameters == {**legion.parameters, **change}
+    assert (card.entry_point, card.source, card.extends) == (legion.entry_point, legion.source, ("legion",))
 
 
 def test_the_multi_task_card_has_the_papers_settings() -> None:
