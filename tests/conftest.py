@@ -32,9 +32,9 @@ def make_stream() -> MakeStream:
     """Return a function that makes a short stream; keywords are the card's fields."""
 
     def make(*tasks: str, **changes: object) -> StreamCard:
-        fields = {"horizon": 15, "steps_per_task": 40, **changes}
+        fields = {"robot": "kuka", "horizon": 15, "steps_per_task": 40, **changes}
         chosen = tasks or ("reach", "drawer-close")
-        return StreamCard(name="short", title="Tests", robot="kuka", tasks=chosen, **fields)
+        return StreamCard(name="short", title="Tests", tasks=chosen, **fields)
 
     return make
 

@@ -143,6 +143,22 @@ def test_a_protocol_of_ones_own_may_name_a_stream_of_the_catalogue(tiny_protocol
     assert load_protocol(str(tiny_protocol))[1] == load_stream("kuka-smoke")
 
 
+def test_a_protocol_may_be_judged_on_another_robot_but_its_own_goes_without_saying(
+    tiny_protocol: Path,
+) -> None:
+    text = tiny_protocol.read_text()
+    assert load_protocol(str(tiny_protocol))[0].evaluation_robot is None
+    for robot, complaint in (
+        ("kuka", r"'mini': evaluation_robot 'kuka' is the robot of its stream 'mini-stream'.*leave it out"),
+        ("panda", "evaluation_robot"),
+    ):
+        tiny_protocol.write_text(f'{text}evaluation_robot = "{robot}"\n')
+        with pytest.raises(CardError, match=complaint):
+            load_protocol(str(tiny_protocol))
+    tiny_protocol.write_text(f'{text}evaluation_robot = "sawyer"\n')
+    assert load_protocol(str(tiny_protocol))[0].evaluation_robot == "sawyer"
+
+
 def test_repeated_tasks_are_presentations_of_one_task(make_stream: Any) -> None:
     visits = make_stream("push", "reach", "push", "push").visits()
     assert [visit.name for visit in visits] == ["push", "reach", "push", "push"]

@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from legion_bench.cards import ProtocolCard, StreamCard
+from legion_bench.cards import ProtocolCard, Robot, StreamCard
 from legion_bench.envs.manipulation import ManipulationEnv
 from legion_bench.envs.stream import StreamEnv, task_seed
 from legion_bench.protocols.evaluate import Evaluator
@@ -101,6 +101,24 @@ def test_a_fixed_placement_is_the_one_trained_on(make_stream: MakeStream) -> Non
         env.step(np.zeros(4))
     for start, episodes in zip(trained, starts(stream)[0], strict=True):
         np.testing.assert_array_equal(episodes, [start, start])
+
+
+@pytest.mark.parametrize("placement", ["fixed", "every-episode"])
+def test_another_robot_is_judged_at_the_same_placements(make_stream: MakeStream, placement: str) -> None:
+    def played(trained: Robot, judged: Robot | None) -> tuple[Any, list[EvaluationRecord]]:
+        seen = Seen()
+        stream = make_stream("reach", "push", robot=trained, placement=placement, horizon=3)
+        with closing(Evaluator(stream, 2, SEED, judged)) as evaluator:
+            records = evaluator(seen, 0, None)
+        return np.array(seen.observations), records
+
+    observations, records = played("kuka", "sawyer")
+    expected, expected_records = played("sawyer", None)
+    np.testing.assert_array_equal(observations, expected)
+    assert records == expected_records
+    kuka, _ = played("kuka", None)
+    assert not np.array_equal(observations[-1, :, :3], kuka[-1, :, :3]), "the hands move alike on no two arms"
+    np.testing.assert_allclose(observations[0, :, 3:], kuka[0, :, 3:], atol=1e-3)
 
 
 @pytest.mark.parametrize("placement", ["every-episode", "pool:3"])

@@ -387,6 +387,19 @@ def test_an_expanding_visit_trains_what_came_before_as_well(stream: StreamCard) 
     assert agent.transitions[-1].truncated.all()
 
 
+def test_another_robot_judges_what_this_one_learns(stream: StreamCard, lived: tuple[Diary, Kept]) -> None:
+    def returns(kept: Kept) -> list[float]:
+        return [record.episode_return for records in kept.evaluations for record in records]
+
+    agent, kept = Diary(), Kept()
+    train(msgspec.structs.replace(PROTOCOL, evaluation_robot="sawyer"), stream, agent, 5, kept)
+    for batch, as_ever in zip(agent.transitions, lived[0].transitions, strict=True):
+        np.testing.assert_array_equal(batch.next_observations, as_ever.next_observations)
+    on_sawyer = Kept()
+    train(PROTOCOL, msgspec.structs.replace(stream, robot="sawyer"), Diary(), 5, on_sawyer)
+    assert returns(kept) == returns(on_sawyer) != returns(lived[1])
+
+
 def test_each_visit_of_single_task_has_an_agent_of_its_own(stream: StreamCard) -> None:
     first, kept, others = Diary(), Kept(), dict[int, Diary]()
     alone = msgspec.structs.replace(PROTOCOL, regime="single-task")

@@ -85,6 +85,10 @@ def test_tasks_trained_together_have_none(make_run: MakeRun, regime: str) -> Non
         ({"stream": {"robot": "sawyer"}}, "stream.robot is 'kuka' there and 'sawyer' here"),
         ({"protocol": {"evaluate_every": 100}}, "protocol.evaluate_every is 200 there and 100 here"),
         ({"protocol": {"evaluation_episodes": 9}}, "protocol.evaluation_episodes is 4 there and 9 here"),
+        (
+            {"protocol": {"evaluation_robot": "sawyer"}},
+            "protocol.evaluation_robot is None there and 'sawyer' here",
+        ),
         ({"protocol": {"slots": 2}}, "protocol.slots is 1 there and 2 here"),
         ({"protocol": {"overlap": True}}, "protocol.overlap is False there and True here"),
         ({"stream": {"tasks": (*TASKS, "door-open")}}, "stream.tasks lacks door-open there"),
