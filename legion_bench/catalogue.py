@@ -10,7 +10,7 @@ _PACKAGE = Path(__file__).resolve().parent
 
 @cache
 def root() -> Path:
-    """Return the folder that holds ``agents/``, ``envs/`` and ``protocols/``."""
+    """Return the folder that holds ``agents/``, ``envs/``, ``protocols/`` and ``results/references/``."""
     packaged = _PACKAGE / "catalogue"
     return packaged if packaged.is_dir() else _PACKAGE.parent
 

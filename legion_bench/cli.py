@@ -41,7 +41,8 @@ References = Annotated[
     list[Path] | None,
     typer.Option(
         "--reference",
-        help="Runs under a single-task protocol, that forward transfer is measured against; may be repeated.",
+        help="Runs under a single-task protocol, that forward transfer is measured against; may be"
+        " repeated. [default: the references that come with the package, where they fit]",
     ),
 ]
 
@@ -193,7 +194,7 @@ def report(
 
     read, broken = _read(runs)
     references, lost = _read(reference or [])
-    index = build_report(read, out_, references)
+    index = build_report(read, out_, references if reference else None)
     out.print(f"Report written to {escape(str(index))}", soft_wrap=True)
     raise typer.Exit(1 if broken + lost else 0)
 
@@ -217,7 +218,7 @@ def metrics(
 
     read, broken = _read(runs)
     references, lost = _read(reference or [])
-    for run in measure_all(read, references):
+    for run in measure_all(read, references if reference else None):
         for warning in run.warnings:
             err.print(f"[yellow]warning:[/] {escape(warning)}", soft_wrap=True)
         if as_json:
@@ -231,6 +232,28 @@ def metrics(
     if not as_json:
         err.print("All metrics, and what they are the means of: --json")
     raise typer.Exit(1 if broken + lost else 0)
+
+
+@app.command(
+    epilog=_example(
+        "legion-bench references runs/smoke-single-task",
+        "legion-bench references runs/smoke-single-task/sac-finetune --out my-references",
+    )
+)
+def references(
+    runs: Runs,
+    out_: Annotated[Path, typer.Option("--out", help="Folder to write to.")] = Path("results/references"),
+) -> None:
+    """Make references for forward transfer: a file per single-task protocol and agent, of all its seeds."""
+    from legion_bench.reports.references import collect
+    from legion_bench.results.references import write
+
+    read, broken = _read(runs)
+    if broken:
+        raise RunError("nothing was written: a reference must not lack runs by accident")
+    for made in collect(read):
+        path, seeds = write(made, out_), ", ".join(str(one.seed) for one in made.seeds)
+        out.print(f"Written to {escape(str(path))}: seeds {seeds}", soft_wrap=True)
 
 
 def _read(paths: list[Path]) -> tuple[list[Run], int]:

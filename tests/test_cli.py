@@ -12,14 +12,26 @@ import numpy as np
 import pytest
 import typer
 
-from legion_bench import __version__, language, launch, metrics
+from legion_bench import __version__, catalogue, language, launch, metrics
 from legion_bench.cli import app, main
 from legion_bench.errors import AgentError
 from legion_bench.results.store import EVALUATIONS, MANIFEST, read_run
 from tests.helpers import contents, write_protocol
 
 Call = Callable[..., tuple[int, str, str]]
-COMMANDS = ("list", "run", "report", "metrics", "render", "export", "gallery", "audit", "doctor", "embed")
+COMMANDS = (
+    "list",
+    "run",
+    "report",
+    "metrics",
+    "references",
+    "render",
+    "export",
+    "gallery",
+    "audit",
+    "doctor",
+    "embed",
+)
 
 
 @pytest.fixture
@@ -193,12 +205,41 @@ def test_forward_transfer_needs_reference_runs(call: Call, finished: Path, alone
     code, out, err = call("metrics", finished, "--reference", alone, "--json")
     assert code == 0, err
     found = json.loads(out)
-    assert found["reference"] == {"agent": "random", "runs": 1}
+    assert found["reference"] == {"agent": "random", "runs": 1, "shipped": False}
     assert set(found["metrics"]) == set(metrics.METRICS)
     assert isinstance(found["metrics"]["forward_transfer_coom"], float)
     code, _, err = call("report", finished, "--reference", alone, "--out", "report")
     assert code == 0, err
     assert "measured against 1 single-task run of random" in Path("report/index.html").read_text("utf-8")
+
+
+def test_references_are_made_by_one_command_and_used_by_default(
+    call: Call, finished: Path, alone: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "results" / "references"
+    code, out, err = call("references", alone, "--out", folder)
+    assert code == 0, err
+    assert out == f"Written to {folder / 'alone' / 'random.json'}: seeds 0\n"
+    monkeypatch.setattr(catalogue, "root", lambda: tmp_path)
+    code, out, err = call("metrics", finished, "--json")
+    assert code == 0, err
+    shipped = json.loads(out)
+    assert shipped["reference"] == {"agent": "random", "runs": 1, "shipped": True}
+    found = json.loads(call("metrics", finished, "--reference", alone, "--json")[1])
+    assert found["metrics"] == shipped["metrics"]
+    code, _, err = call("report", finished, "--out", "report")
+    assert code == 0, err
+    assert "against 1 shipped single-task run of random" in Path("report/index.html").read_text("utf-8")
+
+
+def test_a_reference_is_not_made_of_fewer_runs_than_were_named(
+    call: Call, alone: Path, run_folder: Path
+) -> None:
+    (run_folder / EVALUATIONS).write_text("junk\n")
+    code, _, err = call("references", alone, run_folder, "--out", "made")
+    assert code == 2
+    assert "nothing was written" in err
+    assert not Path("made").exists()
 
 
 def test_a_reference_that_does_not_fit_is_one_line_and_creates_nothing(

@@ -20,7 +20,7 @@ from legion_bench.reports.pictures import pictures
 from legion_bench.results.store import Run
 
 
-def build_report(runs: Sequence[Run], out: Path, references: Sequence[Run] = ()) -> Path:
+def build_report(runs: Sequence[Run], out: Path, references: Sequence[Run] | None = None) -> Path:
     """Write a report on runs of any protocols and agents, finished or not.
 
     It holds ``index.html`` (which needs no other file), ``tables/*.csv`` with every
@@ -31,13 +31,13 @@ def build_report(runs: Sequence[Run], out: Path, references: Sequence[Run] = ())
     Args:
         runs: at least one run.
         out: the report's folder; created if need be.
-        references: runs of single tasks that forward transfer is measured against.
+        references: as for :func:`~legion_bench.reports.measured.measure_all`.
 
     Returns:
         The path of ``index.html``.
 
     Raises:
-        RunError: there are no runs.
+        RunError: there are no runs, or a shipped reference is damaged.
         MetricError: a reference cannot be one, or differs from its run in more than it must.
     """
     if not runs:

@@ -135,7 +135,8 @@ def _against(run: Measured) -> str:
     """Return “Forward transfer of ewc is measured against 5 single-task runs of sac.”, or nothing."""
     if isinstance(run.reference, Undefined):
         return ""
-    runs = f"{run.reference.runs} single-task run{'s' if run.reference.runs > 1 else ''}"
+    kind = "shipped single-task run" if run.reference.shipped else "single-task run"
+    runs = f"{run.reference.runs} {kind}{'s' if run.reference.runs > 1 else ''}"
     return f"Forward transfer of {run.agent} is measured against {runs} of {run.reference.agent}."
 
 

@@ -13,7 +13,7 @@ from legion_bench.metrics import METRICS, MetricValue, Performance, Undefined, v
 from legion_bench.metrics.cost import Cost, cost
 from legion_bench.protocols.schedule import Span, spans
 from legion_bench.reports import logs
-from legion_bench.reports.references import Alone, Reference, alone, reference_of
+from legion_bench.reports.references import Alone, Reference, alone, reference_of, shipped
 from legion_bench.results.store import Run
 
 
@@ -91,7 +91,7 @@ def measure(run: Run, references: Sequence[Alone] = ()) -> Measured:
     )
 
 
-def measure_all(runs: Sequence[Run], references: Sequence[Run] = ()) -> tuple[Measured, ...]:
+def measure_all(runs: Sequence[Run], references: Sequence[Run] | None = None) -> tuple[Measured, ...]:
     """Return runs with their metrics, sorted by protocol, agent and seed.
 
     Runs whose cards share a name but not their contents are never taken for the
@@ -99,12 +99,14 @@ def measure_all(runs: Sequence[Run], references: Sequence[Run] = ()) -> tuple[Me
 
     Args:
         runs: to be measured.
-        references: runs of single tasks that their forward transfer is measured against.
+        references: runs of single tasks that their forward transfer is measured against; by default
+            the references that come with the package, where they fit.
 
     Raises:
         MetricError: a reference cannot be one, or differs from its run in more than it must.
+        RunError: a file of a reference that comes with the package is damaged or was edited.
     """
-    read = [alone(run) for run in references]
+    read = shipped() if references is None else [alone(run) for run in references]
     runs = sorted(runs, key=lambda run: run.path)
     manifests = [run.manifest for run in runs]
     protocols = _labels([(m.protocol.name, (m.protocol, m.stream, m.tasks)) for m in manifests])

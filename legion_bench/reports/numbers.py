@@ -31,7 +31,11 @@ def everything(run: Measured) -> dict[str, Any]:
     found = run.metrics
     against = None
     if not isinstance(run.reference, Undefined):
-        against = {"agent": run.reference.agent, "runs": run.reference.runs}
+        against = {
+            "agent": run.reference.agent,
+            "runs": run.reference.runs,
+            "shipped": run.reference.shipped,
+        }
     return {
         "run": str(run.run.path),
         "protocol": run.protocol,

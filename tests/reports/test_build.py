@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 
 from legion_bench.errors import RunError
+from legion_bench.evaluations import Evaluations
 from legion_bench.reports.build import build_report, safe_name
 from legion_bench.results.store import EVALUATIONS, Run, read_run
 
@@ -100,7 +101,7 @@ def test_references_are_named_and_what_they_leave_out_is_counted(make_run: MakeR
         for record in single.evaluations
     ]
     manifest = msgspec.structs.replace(single.manifest, protocol=protocol)
-    reference = replace(single, manifest=manifest, evaluations=tuple(perfect))
+    reference = replace(single, manifest=manifest, evaluations=Evaluations.of(perfect))
     page = Page(build_report(runs, tmp_path / "report", [reference]).read_text(encoding="utf-8"))
     assert "Forward transfer (CW) leaves out 1 of 3 tasks for all runs: 2 push." in page.text
     assert "Forward transfer of sac is measured against 1 single-task run of sac." in page.text
