@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import tomllib
+
 import pytest
 from metaworld.env_dict import ALL_V3_ENVIRONMENTS
 
 from legion_bench import agents, cards, catalogue
 from legion_bench.envs import ROBOTS
+from legion_bench.results import references
 
 CURRICULUM = (
     "reach",
@@ -26,6 +29,14 @@ def test_the_catalogue_holds_every_kind_of_card() -> None:
     for folder in ("agents", "envs/tasks", "envs/streams", "protocols"):
         assert catalogue.names(folder), folder
         assert list(catalogue.names(folder)) == sorted(catalogue.names(folder))
+
+
+def test_the_wheel_has_the_whole_catalogue_where_it_is_looked_for() -> None:
+    project = tomllib.loads((catalogue.root() / "pyproject.toml").read_text(encoding="utf-8"))
+    included = project["tool"]["hatch"]["build"]["targets"]["wheel"]["force-include"]
+    folders = ("agents", "envs", "protocols", references.FOLDER)
+    assert included == {folder: f"legion_bench/catalogue/{folder}" for folder in folders}
+    assert all((catalogue.root() / folder).is_dir() for folder in folders)
 
 
 @pytest.mark.parametrize("name", catalogue.names("envs/tasks"))

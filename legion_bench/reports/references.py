@@ -151,12 +151,12 @@ def reference_of(manifest: Manifest, references: Sequence[Alone]) -> Reference |
     Raises:
         MetricError: there are such runs that somebody asked for, but none that did.
     """
-    references = [one for one in references if not (one.shipped and any(_differences(manifest, one)))]
-    if not references:
-        return NO_REFERENCE
     regime = manifest.protocol.regime
     if regime not in ("lifelong", "single-task"):
         return Undefined(f"the regime {regime!r} trains tasks together, the reference alone")
+    references = [one for one in references if not (one.shipped and any(_differences(manifest, one)))]
+    if not references:
+        return NO_REFERENCE
     chain = (manifest.agent.name, *manifest.agent.extends)
     for name in chain:
         candidates = [one for one in references if one.agent.name == name]
