@@ -147,6 +147,48 @@ def run(
     out.print(f"See it with: legion-bench report {shown} --out report", soft_wrap=True)
 
 
+@app.command(
+    epilog=_example(
+        "legion-bench sweep --protocol smoke --agents legion-small,sac-packnet-small --seeds 0-4 --jobs 2",
+        "legion-bench sweep --protocol smoke --protocol ./mine.toml --agents ./my-agent.toml --seeds 0,1",
+    )
+)
+def sweep(
+    protocol: Annotated[list[str], typer.Option(help="Protocol card: a name or a path; may be repeated.")],
+    agents: Annotated[str, typer.Option(help="Agent cards, entry points or classes: a,b,c.")],
+    seeds: Annotated[str, typer.Option(help="As 0-4 or 0,2,5.")],
+    jobs: Annotated[int, typer.Option(help="Runs at once; one per idle core.", min=1)] = 1,
+    out_: Annotated[
+        Path, typer.Option("--out", help="Holds the run folders PROTOCOL/AGENT/seed-SEED.")
+    ] = Path("runs"),
+    checkpoint_minutes: Annotated[
+        float, typer.Option(help="Least time between checkpoints; 0: at every evaluation.", min=0)
+    ] = 10.0,
+) -> None:
+    """Train every agent with every seed under every protocol.
+
+    Runs that are finished are skipped, those that were stopped go on. A run that fails leaves the others
+    alone and is named at the end, with exit code 1.
+    """
+    from legion_bench import sweeps
+    from legion_bench.sweeps.board import Board, summary
+    from legion_bench.sweeps.local import Local
+
+    cells = sweeps.grid(protocol, agents.split(","), parse_seeds(seeds), out_)
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)  # as from a scheduler
+    try:
+        with Board(err) as board:
+            rows = sweeps.sweep(cells, Local(jobs, checkpoint_minutes), board)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    for row in rows:
+        if row.error is not None:
+            err.print(f"[red]failed:[/] {escape(str(row.cell.path))}: {escape(row.error)}", soft_wrap=True)
+    out.print(f"{summary(rows)}; run folders are in {escape(str(out_))}", soft_wrap=True)
+    states = {row.state for row in rows}
+    raise typer.Exit(130 if "interrupted" in states else 1 if "failed" in states else 0)
+
+
 @contextmanager
 def _stoppable(watch: Watch) -> Iterator[Watch]:
     """Let Ctrl-C, and SIGTERM, with which schedulers end a job, stop a run between two steps.
