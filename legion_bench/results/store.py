@@ -379,7 +379,7 @@ def last_progress(path: Path) -> TrainingRecord | None:
     """
     if not (path / TRAINING).is_file():
         return None
-    training, _ = _read_log(path / TRAINING, TrainingRecord)
+    training = tuple(chain.from_iterable(_read_log(path / TRAINING, TrainingRecord, [])))
     return training[-1] if training else None
 
 
