@@ -102,6 +102,12 @@ def test_aggregates_by_hand() -> None:
     assert found == pytest.approx({"mean": 1.6 / 3, "iqm": 0.5, "median": 0.4, "optimality_gap": 1.4 / 3})
 
 
+def test_aggregates_as_documented() -> None:
+    scores = np.array([[0.0, 0.2], [0.4, 0.6], [1.0, 0.8], [0.6, 1.0]])
+    found = [float(statistic(scores)) for statistic in AGGREGATES.values()]
+    assert found == pytest.approx([0.575, 0.6, 0.575, 0.425])
+
+
 def test_scores_above_one_close_no_gap() -> None:
     scores = np.array([[0.5, 3.0]])
     assert optimality_gap(scores) == 0.25
