@@ -22,6 +22,7 @@ Call = Callable[..., tuple[int, str, str]]
 COMMANDS = (
     "list",
     "run",
+    "sweep",
     "report",
     "metrics",
     "references",

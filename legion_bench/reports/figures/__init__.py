@@ -2,12 +2,20 @@
 
 from legion_bench.reports.figures.curves import average_performance, task_success
 from legion_bench.reports.figures.matrix import success_matrix
+from legion_bench.reports.figures.statistics import (
+    aggregate_intervals,
+    improvement_matrix,
+    performance_profiles,
+)
 from legion_bench.reports.figures.style import Style, agent_styles, plain, save
 
 __all__ = [
     "Style",
     "agent_styles",
+    "aggregate_intervals",
     "average_performance",
+    "improvement_matrix",
+    "performance_profiles",
     "plain",
     "save",
     "success_matrix",
