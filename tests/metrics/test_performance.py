@@ -87,6 +87,14 @@ def late(position: int) -> Log:
         (changed(success=2), "step 100: episode 2 of task 'push' has success 2"),
         (changed(stream_position=1), r"step 100: stream position \[0, 1\]"),
         (lambda records: records + late(2), r"step 250: stream position \[2\], expected one of -1 to 1"),
+        (
+            lambda records: evaluation(0, -2, np.zeros(2), TASKS, 10) + records[20:],
+            r"step 0: stream position \[-2\], expected one of -1 to 1",
+        ),
+        (
+            lambda records: [*records, msgspec.structs.replace(records[-1], episode=10)],
+            "step 200: task 'push' has 11 evaluation episodes, expected 10",
+        ),
         (lambda records: records + late(0), "positions are not in order after step 200"),
     ],
 )
