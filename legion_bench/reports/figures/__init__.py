@@ -1,14 +1,21 @@
 """Figures: averaged DataFrames in, Matplotlib figures out; no global state is touched."""
 
 from legion_bench.reports.figures.curves import average_performance, task_success
+from legion_bench.reports.figures.knowledge import component_counts, latent_space
 from legion_bench.reports.figures.matrix import success_matrix
+from legion_bench.reports.figures.orders import final_by_order
+from legion_bench.reports.figures.recall import recall_curves
 from legion_bench.reports.figures.style import Style, agent_styles, plain, save
 
 __all__ = [
     "Style",
     "agent_styles",
     "average_performance",
+    "component_counts",
+    "final_by_order",
+    "latent_space",
     "plain",
+    "recall_curves",
     "save",
     "success_matrix",
     "task_success",
