@@ -89,9 +89,11 @@ class Block:
     name: str
     """Its address within the page."""
     title: str
-    text: tuple[str, ...]
-    tables: tuple[Table, ...]
-    images: tuple[Image, ...]
+    text: str
+    notes: tuple[str, ...] = ()
+    tables: tuple[Table, ...] = ()
+    """The first comes before the figures, others after them."""
+    images: tuple[Image, ...] = ()
 
 
 @dataclass(frozen=True)

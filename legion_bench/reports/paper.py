@@ -83,7 +83,7 @@ def beside(runs: Sequence[Measured], out: Path) -> Block:
         if name is not None:
             ours.setdefault(name, []).append(run)
     if not ours:
-        return Block("paper", "Published results", (NONE_FITS,), (), ())
+        return Block("paper", "Published results", NONE_FITS)
     shown = {name: to_average(members) for name, members in ours.items()}
     shown = {name: members for name, members in shown.items() if members}
     lifelong = [run for run in published.lifelong() if run.protocol in ours]
@@ -93,8 +93,8 @@ def beside(runs: Sequence[Measured], out: Path) -> Block:
     each = each.sort_values("protocol", kind="stable")
     table = Table("Published and ours", _summary_text(summary_frame(each)))
     images = tuple(html.image(picture, out) for picture in _beside(shown))
-    text = ("Runs of ours, and what was published of the same tasks and budget.", *CAUTIONS)
-    return Block("paper", "Published results", text, (table,), images)
+    text = "Runs of ours, and what was published of the same tasks and budget."
+    return Block("paper", "Published results", text, CAUTIONS, (table,), images)
 
 
 def _beside(ours: pictures.Ours) -> Iterator[Picture]:
@@ -123,7 +123,8 @@ def _blocks(out: Path) -> Iterator[Block]:
             _write(out / "tables" / f"{sheet.stem}.csv", tables.csv(sheet.raw))
             _write(out / "tables" / f"{sheet.stem}.md", tables.markdown(sheet.text))
         shown = tuple(Table(sheet.title, sheet.text) for sheet in sheets)
-        yield Block(name, title, (text,), shown, tuple(html.image(picture, out) for picture in drawn))
+        images = tuple(html.image(picture, out) for picture in drawn)
+        yield Block(name, title, text, tables=shown, images=images)
 
 
 _LIFELONG = (
@@ -158,19 +159,8 @@ def _lifelong_sheets() -> list[_Sheet]:
     )
     bands = bands_frame(averages_frame(runs), ["protocol"])
     rounded = bands.astype({"step": int})[["protocol", "step", "mean", "low", "high", "count"]]
-    final = rounded[rounded["step"] % published.STEPS_PER_TASK == 0]
-    text = pd.DataFrame(
-        {
-            "Order": final["protocol"].map(pictures.short),
-            "Environment steps": final["step"].map("{:,}".format),
-            "Average performance": [
-                f"{tables.number(row['mean'])} [{tables.number(row['low'])}, {tables.number(row['high'])}]"
-                for _, row in final.iterrows()
-            ],
-        }
-    )
     sheets.append(
-        _Sheet("curves", f"Average over {published.BIN:,} steps, at each task's end", rounded, text)
+        _Sheet("curves", "Average performance as tasks are trained", rounded, _curves_text(rounded))
     )
     for name in published.ORDERS[1:]:
         members = [run for run in runs if run.protocol == name]
@@ -184,6 +174,20 @@ def _lifelong_sheets() -> list[_Sheet]:
             _Sheet(f"success-matrix--{name}", title, matrix.reset_index(), tables.matrix_table(matrix))
         )
     return sheets
+
+
+def _curves_text(bands: pd.DataFrame) -> pd.DataFrame:
+    """Return the averages over the last bin of each task."""
+    ends = bands[bands["step"] % published.STEPS_PER_TASK == 0]
+    shown = {
+        pictures.short(str(name)): [
+            f"{tables.number(row['mean'])} [{tables.number(row['low'])}, {tables.number(row['high'])}]"
+            for _, row in part.iterrows()
+        ]
+        for name, part in ends.groupby("protocol", sort=False)
+    }
+    trained = (ends["step"] // published.STEPS_PER_TASK).unique()
+    return pd.DataFrame({"Tasks trained": [str(count) for count in trained], **shown})
 
 
 def learning_frame() -> pd.DataFrame:
