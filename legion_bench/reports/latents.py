@@ -17,7 +17,7 @@ from legion_bench.errors import RunError
 from legion_bench.reports.measured import Measured, to_average
 from legion_bench.types import Floats, Knowledge
 
-INSTALL = 'pip install "legion-bench[bnpy]"'
+INSTALL = "pip install scikit-learn"
 LEAST = 5
 """Latents that can be embedded."""
 SEED = 0
@@ -59,20 +59,18 @@ def latents_frame(run: Measured) -> pd.DataFrame | None:
     """
     if not available():
         return None
-    parts = []
     try:
-        for position in _positions(run):
-            known = _latents(run, position)
-            x, y = embed(known.latents.astype(np.float64)).T
-            names = np.array([task.name for task in run.run.manifest.tasks])
-            part = pd.DataFrame(
-                {"x": x, "y": y, "task": names[known.tasks], "component": known.components + 1}
-            )
-            # In the order of training, and of number, whatever comes first in memory.
-            part = part.assign(identity=known.tasks, after=f"visit {position + 1}, {run.visits[position]}")
-            parts.append(part.sort_values(["identity", "component"], kind="stable"))
+        left = {position: _latents(run, position) for position in _positions(run)}
     except RunError:
         return None
+    names = np.array([task.name for task in run.run.manifest.tasks])
+    parts = []
+    for position, known in left.items():
+        x, y = embed(known.latents.astype(np.float64)).T
+        part = pd.DataFrame({"x": x, "y": y, "task": names[known.tasks], "component": known.components + 1})
+        # In the order of training, and of number, whatever comes first in memory.
+        part = part.assign(identity=known.tasks, after=f"visit {position + 1}, {run.visits[position]}")
+        parts.append(part.sort_values(["identity", "component"], kind="stable"))
     return pd.concat(parts, ignore_index=True)[["after", "x", "y", "task", "component"]]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -84,7 +84,7 @@ def beside(runs: Sequence[Measured], out: Path) -> Block:
             ours.setdefault(name, []).append(run)
     if not ours:
         return Block("paper", "Published results", NONE_FITS)
-    shown = {name: to_average(members) for name, members in ours.items()}
+    shown = {name: _named_apart(to_average(members)) for name, members in ours.items()}
     shown = {name: members for name, members in shown.items() if members}
     lifelong = [run for run in published.lifelong() if run.protocol in ours]
     each = pd.concat(
@@ -95,6 +95,13 @@ def beside(runs: Sequence[Measured], out: Path) -> Block:
     images = tuple(html.image(picture, out) for picture in _beside(shown))
     text = "Runs of ours, and what was published of the same tasks and budget."
     return Block("paper", "Published results", text, CAUTIONS, (table,), images)
+
+
+def _named_apart(runs: Sequence[Measured]) -> tuple[Measured, ...]:
+    """Name agents after their protocol too where several, of two robots say, lie beside one published."""
+    if len({run.protocol for run in runs}) < 2:
+        return tuple(runs)
+    return tuple(replace(run, agent=f"{run.agent}, {run.protocol}") for run in runs)
 
 
 def _beside(ours: pictures.Ours) -> Iterator[Picture]:

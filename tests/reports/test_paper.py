@@ -4,19 +4,26 @@ from __future__ import annotations
 
 import re
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
+import numpy as np
 import pandas as pd
 import pytest
 
 from legion_bench.cards import load_stream
+from legion_bench.reports import paper
 from legion_bench.reports.build import build_report
+from legion_bench.reports.measured import measure, measure_all
 from legion_bench.reports.paper import build_paper, learning_frame
-from legion_bench.results.store import Run
+from legion_bench.reports.pictures import paper as pictures
+from legion_bench.results.store import Run, RunFolder, read_run
+from legion_bench.types import EvaluationRecord, KnowledgeRecord
 from tests.reports.conftest import MakeRun, manifest, write_run
 from tests.reports.test_build import Page
 
+CURRICULUM = "lifelong-curriculum"
 COMMITTED = Path(__file__).parents[2] / "results" / "paper"
 
 
@@ -97,12 +104,60 @@ def test_published_results_lie_beside_runs_that_fit(tmp_path: Path) -> None:
         )
 
 
-def test_multi_task_and_few_shot_runs_have_published_figures(tmp_path: Path) -> None:
+def test_runs_of_two_protocols_are_not_taken_for_seeds_of_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: list[list[str]] = []
+    monkeypatch.setattr(
+        paper.pictures,
+        "over_training",
+        lambda ours: drawn.append([run.agent for run in ours[CURRICULUM]]) or (),
+    )
+    runs = [
+        paper_run(tmp_path, f"{robot}-curriculum", "lifelong", 0, f"on-{robot}")
+        for robot in ("kuka", "sawyer")
+    ]
+    (tmp_path / "figures").mkdir()
+    block = paper.beside(measure_all(runs), tmp_path)
+    assert drawn == [["legion, on-kuka", "legion, on-sawyer"]]
+    assert len(block.tables[0].cells) == 3
+
+
+def test_few_shot_runs_have_published_figures_beside_them(tmp_path: Path) -> None:
     few = paper_run(tmp_path, "kuka-few-shot", "lifelong", 0, "few")
     page = Page(build_report([few], tmp_path / "report", published=True).read_text("utf-8"))
     figures = {path.stem for path in (tmp_path / "report" / "figures").glob("*.png")}
     assert {"paper--recall", "recall--few--legion"} <= figures
     assert "Boxes: recall improvement (LEGION)" in page.text
+
+
+def test_components_of_ours_lie_beside_the_published(tmp_path: Path) -> None:
+    run = paper_run(tmp_path, "kuka-curriculum", "lifelong", 0, "mine")
+    record = KnowledgeRecord(step=1_000_000, stream_position=0, task="reach", components=2, purity=0.5)
+    made = measure(replace(run, knowledge=(record,)))
+    curriculum, few = pictures.components({"lifelong-curriculum": [made]})
+    names = [[text.get_text() for text in one.figure.legends[0].get_texts()] for one in (curriculum, few)]
+    assert names == [["LEGION (published)", "legion"], ["LEGION (published)"]]
+
+
+def test_multi_task_runs_lie_beside_the_published(tmp_path: Path) -> None:
+    card, skill = load_stream("kuka-curriculum"), {0: 0, 5_000_000: 1, 10_000_000: 0}
+    made = manifest(agent="mine", tasks=card.tasks, stream=card)
+    protocol = msgspec.structs.replace(made.protocol, regime="multi-task", evaluation_episodes=1)
+    with RunFolder(tmp_path / "run", msgspec.structs.replace(made, protocol=protocol)) as folder:
+        for step, success in skill.items():
+            folder.evaluated(
+                EvaluationRecord(step, 0 if step else -1, at, task, int(step > 0), 0, success, 0.0, 150)
+                for at, task in enumerate(card.tasks)
+            )
+    out = tmp_path / "report"
+    page = Page(build_report([read_run(tmp_path / "run")], out, published=True).read_text("utf-8"))
+    assert [path.stem for path in (out / "figures").glob("paper--*.png")] == ["paper--multitask"]
+    assert "from step 675,000 on; ours: means over seeds" in page.text
+    drawn = pictures.multitask({"multitask": measure_all([read_run(tmp_path / "run")])}).figure.axes[0]
+    mine = drawn.lines[-1]
+    assert np.asarray(mine.get_xdata()).tolist() == list(skill)
+    assert np.asarray(mine.get_ydata()).tolist() == list(skill.values())
 
 
 def test_a_page_says_when_nothing_published_fits(make_run: MakeRun, tmp_path: Path) -> None:
