@@ -16,6 +16,7 @@ from legion_bench.reports.html import Section
 from legion_bench.reports.measured import Measured, measure_all, to_average
 from legion_bench.reports.names import safe_name
 from legion_bench.reports.pictures import pictures
+from legion_bench.reports.statistics import aggregates_frame, improvement_frame, scores_frame
 from legion_bench.results.store import Run
 
 
@@ -49,8 +50,12 @@ def build_report(
         (out / folder).mkdir(parents=True, exist_ok=True)
     each = runs_frame(measured)
     summary, costs = summary_frame(each), cost_frame(each)
+    scores = scores_frame(measured)
+    aggregates, improvement = aggregates_frame(scores), improvement_frame(scores)
     downloads = {
         "summary.csv": tables.csv(summary),
+        "aggregates.csv": tables.csv(aggregates),
+        "improvement.csv": tables.csv(improvement),
         "cost.csv": tables.csv(costs),
         "runs.csv": tables.csv(each),
     }
@@ -58,6 +63,8 @@ def build_report(
         _write(out / "tables" / name, text)
     _write(out / "tables" / "curves.csv", tables.csv(curves_frame(measured)))
     _write(out / "tables" / "summary.md", tables.markdown(tables.summary_table(summary)))
+    _write(out / "tables" / "aggregates.md", tables.markdown(tables.aggregates_table(aggregates)))
+    _write(out / "tables" / "improvement.md", tables.markdown(tables.improvement_table(improvement)))
     _write(out / "tables" / "cost.md", tables.markdown(tables.cost_table(costs)))
     _write(out / "tables" / "runs.md", tables.markdown(tables.runs_table(each)))
     _write_matrices(measured, out / "tables")

@@ -5,15 +5,23 @@ from legion_bench.reports.figures.knowledge import component_counts, latent_spac
 from legion_bench.reports.figures.matrix import success_matrix
 from legion_bench.reports.figures.orders import final_by_order
 from legion_bench.reports.figures.recall import recall_curves
+from legion_bench.reports.figures.statistics import (
+    aggregate_intervals,
+    improvement_matrix,
+    performance_profiles,
+)
 from legion_bench.reports.figures.style import Style, agent_styles, plain, save
 
 __all__ = [
     "Style",
     "agent_styles",
+    "aggregate_intervals",
     "average_performance",
     "component_counts",
     "final_by_order",
+    "improvement_matrix",
     "latent_space",
+    "performance_profiles",
     "plain",
     "recall_curves",
     "save",
