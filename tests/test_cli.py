@@ -20,7 +20,7 @@ from tests.helpers import contents, write_protocol
 
 Call = Callable[..., tuple[int, str, str]]
 COMMANDS = (
-    *("list", "run", "report", "paper", "metrics", "render"),
+    *("list", "run", "sweep", "report", "paper", "metrics", "render"),
     *("export", "gallery", "audit", "doctor", "embed"),
 )
 
