@@ -34,7 +34,7 @@ def test_the_catalogue_holds_every_kind_of_card() -> None:
 def test_the_wheel_has_the_whole_catalogue_where_it_is_looked_for() -> None:
     project = tomllib.loads((catalogue.root() / "pyproject.toml").read_text(encoding="utf-8"))
     included = project["tool"]["hatch"]["build"]["targets"]["wheel"]["force-include"]
-    folders = ("agents", "envs", "protocols", references.FOLDER)
+    folders = ("agents", "envs", "protocols", references.FOLDER, "results/paper/data")
     assert included == {folder: f"legion_bench/catalogue/{folder}" for folder in folders}
     assert all((catalogue.root() / folder).is_dir() for folder in folders)
 

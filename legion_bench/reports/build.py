@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import re
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
@@ -11,17 +9,20 @@ from pathlib import Path
 import pandas as pd
 
 from legion_bench.errors import RunError
-from legion_bench.reports import figures, tables
+from legion_bench.reports import figures, html, paper, tables
 from legion_bench.reports.cautions import cautions
 from legion_bench.reports.frames import cost_frame, curves_frame, mean_matrix, runs_frame, summary_frame
-from legion_bench.reports.html import Image, Section, render
+from legion_bench.reports.html import Section
 from legion_bench.reports.measured import Measured, measure_all, to_average
+from legion_bench.reports.names import safe_name
 from legion_bench.reports.pictures import pictures
 from legion_bench.reports.statistics import aggregates_frame, improvement_frame, scores_frame
 from legion_bench.results.store import Run
 
 
-def build_report(runs: Sequence[Run], out: Path, references: Sequence[Run] | None = None) -> Path:
+def build_report(
+    runs: Sequence[Run], out: Path, references: Sequence[Run] | None = None, *, published: bool = False
+) -> Path:
     """Write a report on runs of any protocols and agents, finished or not.
 
     It holds ``index.html`` (which needs no other file), ``tables/*.csv`` with every
@@ -33,6 +34,7 @@ def build_report(runs: Sequence[Run], out: Path, references: Sequence[Run] | Non
         runs: at least one run.
         out: the report's folder; created if need be.
         references: as for :func:`~legion_bench.reports.measured.measure_all`.
+        published: whether to put LEGION's published results beside runs that they fit.
 
     Returns:
         The path of ``index.html``.
@@ -66,27 +68,12 @@ def build_report(runs: Sequence[Run], out: Path, references: Sequence[Run] | Non
     _write(out / "tables" / "cost.md", tables.markdown(tables.cost_table(costs)))
     _write(out / "tables" / "runs.md", tables.markdown(tables.runs_table(each)))
     _write_matrices(measured, out / "tables")
-    page = render(list(_sections(measured, each, summary, costs, out)), cautions(measured), downloads)
+    sections = list(_sections(measured, each, summary, costs, out))
+    blocks = [paper.beside(measured, out)] if published else []
+    page = html.render(sections, cautions(measured), downloads, blocks)
     index = out / "index.html"
     _write(index, page)
     return index
-
-
-def safe_name(*words: str) -> str:
-    """Return a file name, without suffix, that is stable and safe on every system.
-
-    Words of a–z, 0–9, ``-`` and ``_`` stand as they are. Others lose what is not
-    allowed and gain a hash, so that different words never share a name.
-    """
-    return "--".join(_safe(word) for word in words)
-
-
-def _safe(word: str) -> str:
-    if re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,59}", word) and "--" not in word:
-        return word
-    kept = re.sub(r"[^a-z0-9_]+", "-", word.lower()).strip("-")[:40]
-    digest = hashlib.sha256(word.encode()).hexdigest()[:8]
-    return f"{kept}-{digest}" if kept else digest
 
 
 def _write_matrices(runs: Sequence[Measured], folder: Path) -> None:
@@ -109,19 +96,7 @@ def _sections(
     styles = figures.agent_styles(sorted({run.agent for run in measured}))
     for protocol, group in groupby(measured, key=lambda run: run.protocol):
         members = tuple(group)
-        images = []
-        for picture in pictures(members, styles):
-            stem = out / "figures" / safe_name(*picture.words)
-            figures.save(picture.figure, stem)
-            images.append(
-                Image(
-                    png=stem.with_name(f"{stem.name}.png").read_bytes(),
-                    width=round(picture.figure.get_figwidth() * 96),
-                    caption=picture.caption,
-                    alt=picture.alt,
-                    file=f"figures/{stem.name}.pdf",
-                )
-            )
+        images = [html.image(picture, out) for picture in pictures(members, styles)]
         yield Section(
             protocol=protocol,
             runs=members,

@@ -13,8 +13,10 @@ import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from legion_bench.metrics import HEADLINES, METRICS, Undefined
-from legion_bench.reports import tables
+from legion_bench.reports import figures, published, tables
 from legion_bench.reports.measured import Measured
+from legion_bench.reports.names import safe_name
+from legion_bench.reports.pictures.captions import Picture
 from legion_bench.results.store import Manifest
 
 _TEMPLATE = Path(__file__).parent / "template"
@@ -73,6 +75,28 @@ class Section:
 
 
 @dataclass(frozen=True)
+class Table:
+    """A table of text."""
+
+    title: str
+    cells: pd.DataFrame
+
+
+@dataclass(frozen=True)
+class Block:
+    """A part of a page that is text, tables and figures."""
+
+    name: str
+    """Its address within the page."""
+    title: str
+    text: str
+    notes: tuple[str, ...] = ()
+    tables: tuple[Table, ...] = ()
+    """The first comes before the figures, others after them."""
+    images: tuple[Image, ...] = ()
+
+
+@dataclass(frozen=True)
 class Platform:
     """Software, code and hardware that runs had in common."""
 
@@ -82,14 +106,52 @@ class Platform:
     runs: list[Measured]
 
 
-def render(sections: Sequence[Section], cautions: Sequence[str], downloads: Mapping[str, str]) -> str:
+def image(picture: Picture, out: Path) -> Image:
+    """Write a figure as PNG and PDF to ``out/figures``, and return it for the page."""
+    stem = out / "figures" / safe_name(*picture.words)
+    figures.save(picture.figure, stem)
+    return Image(
+        png=stem.with_name(f"{stem.name}.png").read_bytes(),
+        width=round(picture.figure.get_figwidth() * 96),
+        caption=picture.caption,
+        alt=picture.alt,
+        file=f"figures/{stem.name}.pdf",
+    )
+
+
+def render_paper(blocks: Sequence[Block], cautions: Sequence[str]) -> str:
+    """Return the page of the published results."""
+    return _page("paper.html", blocks=blocks, cautions=cautions, source=published.SOURCE)
+
+
+def render(
+    sections: Sequence[Section],
+    cautions: Sequence[str],
+    downloads: Mapping[str, str],
+    blocks: Sequence[Block] = (),
+) -> str:
     """Return the page.
 
     Args:
         sections: one per protocol.
         cautions: what a reader must know first.
         downloads: file name → CSV text, offered for download from within the page.
+        blocks: what comes after the protocols.
     """
+    runs = [run for section in sections for run in section.runs]
+    return _page(
+        "index.html",
+        sections=sections,
+        blocks=blocks,
+        run_count=len(runs),
+        cautions=cautions,
+        downloads={name: data_url(text.encode(), "text/csv") for name, text in downloads.items()},
+        agents={run.agent: run.run.manifest.agent for run in runs},
+        platforms=_platforms(runs),
+    )
+
+
+def _page(template: str, **content: object) -> str:
     environment = Environment(
         loader=FileSystemLoader(_TEMPLATE),
         autoescape=True,
@@ -100,21 +162,15 @@ def render(sections: Sequence[Section], cautions: Sequence[str], downloads: Mapp
     environment.filters |= {"number": tables.number, "duration": tables.duration}
     environment.globals |= {"estimate": tables.estimate, "seeds": tables.seeds, "steps": tables.steps}
     environment.globals |= {"cost": tables.cost}
-    runs = [run for section in sections for run in section.runs]
     script = (_TEMPLATE / "sort.js").read_text(encoding="utf-8")
-    return environment.get_template("index.html").render(
-        sections=sections,
-        run_count=len(runs),
-        cautions=cautions,
-        downloads={name: data_url(text.encode(), "text/csv") for name, text in downloads.items()},
+    return environment.get_template(template).render(
         metrics=METRICS,
         headlines=HEADLINES,
         costs=tables.COSTS,
-        agents={run.agent: run.run.manifest.agent for run in runs},
-        platforms=_platforms(runs),
         style=(_TEMPLATE / "style.css").read_text(encoding="utf-8"),
         script=script,
         script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+        **content,
     )
 
 

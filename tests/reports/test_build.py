@@ -13,7 +13,8 @@ import pytest
 
 from legion_bench.errors import RunError
 from legion_bench.evaluations import Evaluations
-from legion_bench.reports.build import build_report, safe_name
+from legion_bench.reports.build import build_report
+from legion_bench.reports.names import safe_name
 from legion_bench.results.store import EVALUATIONS, Run, read_run
 
 from .conftest import MakeRun

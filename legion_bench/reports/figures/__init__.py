@@ -1,7 +1,10 @@
 """Figures: averaged DataFrames in, Matplotlib figures out; no global state is touched."""
 
 from legion_bench.reports.figures.curves import average_performance, task_success
+from legion_bench.reports.figures.knowledge import component_counts, latent_space
 from legion_bench.reports.figures.matrix import success_matrix
+from legion_bench.reports.figures.orders import final_by_order
+from legion_bench.reports.figures.recall import recall_curves
 from legion_bench.reports.figures.statistics import (
     aggregate_intervals,
     improvement_matrix,
@@ -14,9 +17,13 @@ __all__ = [
     "agent_styles",
     "aggregate_intervals",
     "average_performance",
+    "component_counts",
+    "final_by_order",
     "improvement_matrix",
+    "latent_space",
     "performance_profiles",
     "plain",
+    "recall_curves",
     "save",
     "success_matrix",
     "task_success",

@@ -7,12 +7,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from legion_bench.reports.figures import Style
 from legion_bench.reports.measured import Measured, to_average
 from legion_bench.reports.pictures.captions import Picture
+from legion_bench.reports.pictures.knowledge import knowledge
+from legion_bench.reports.pictures.recall import recall
 from legion_bench.reports.pictures.statistics import statistics
 from legion_bench.reports.pictures.success import success
 
 __all__ = ["Picture", "pictures"]
 
-_FAMILIES = (success, statistics)
+_FAMILIES = (success, statistics, recall, knowledge)
 """In the order of the page: each yields figures of runs of one protocol, all with a usable log."""
 
 
