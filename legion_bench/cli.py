@@ -193,7 +193,7 @@ def report(
 
     read, broken = _read(runs)
     references, lost = _read(reference or [])
-    index = build_report(read, out_, references)
+    index = build_report(read, out_, references, broken + lost)
     out.print(f"Report written to {escape(str(index))}", soft_wrap=True)
     raise typer.Exit(1 if broken + lost else 0)
 
@@ -233,16 +233,16 @@ def metrics(
     raise typer.Exit(1 if broken + lost else 0)
 
 
-def _read(paths: list[Path]) -> tuple[list[Run], int]:
-    """Return the runs that can be read, and how many cannot: one must not hide the others."""
+def _read(paths: list[Path]) -> tuple[list[Run], list[str]]:
+    """Return the runs that can be read, and why others cannot: one must not hide the others."""
     from legion_bench.results.store import find_runs, read_run
 
-    read, broken = [], 0
+    read, broken = [], []
     for path in find_runs(paths) if paths else ():
         try:
             read.append(read_run(path))
         except RunError as error:
-            broken += 1
+            broken.append(f"{error}; this run is left out")
             err.print(f"[red]left out:[/] {escape(str(error))}", soft_wrap=True)
     return read, broken
 

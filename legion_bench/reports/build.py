@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
 
@@ -14,17 +14,21 @@ from legion_bench.errors import RunError
 from legion_bench.reports import figures, tables
 from legion_bench.reports.cautions import cautions
 from legion_bench.reports.frames import cost_frame, curves_frame, mean_matrix, runs_frame, summary_frame
-from legion_bench.reports.html import Image, Section, render
+from legion_bench.reports.html import Image, Orders, Section, render
+from legion_bench.reports.latex import latex
 from legion_bench.reports.measured import Measured, measure_all, to_average
-from legion_bench.reports.pictures import pictures
+from legion_bench.reports.orders import robustness_frame
+from legion_bench.reports.pictures import Picture, orders, pictures
 from legion_bench.results.store import Run
 
 
-def build_report(runs: Sequence[Run], out: Path, references: Sequence[Run] = ()) -> Path:
+def build_report(
+    runs: Sequence[Run], out: Path, references: Sequence[Run] = (), left_out: Sequence[str] = ()
+) -> Path:
     """Write a report on runs of any protocols and agents, finished or not.
 
     It holds ``index.html`` (which needs no other file), ``tables/*.csv`` with every
-    digit, ``tables/*.md`` to read, and ``figures/*.png`` and ``*.pdf``. Equal runs
+    digit, ``tables/*.md`` and ``*.tex`` to read, and ``figures/*.png`` and ``*.pdf``. Equal runs
     give equal files. Files of an earlier report in ``out`` are replaced by those of
     the same name.
 
@@ -32,6 +36,7 @@ def build_report(runs: Sequence[Run], out: Path, references: Sequence[Run] = ())
         runs: at least one run.
         out: the report's folder; created if need be.
         references: runs of single tasks that forward transfer is measured against.
+        left_out: why other runs could not be read, a sentence each; the page warns of them.
 
     Returns:
         The path of ``index.html``.
@@ -55,11 +60,16 @@ def build_report(runs: Sequence[Run], out: Path, references: Sequence[Run] = ())
     for name, text in downloads.items():
         _write(out / "tables" / name, text)
     _write(out / "tables" / "curves.csv", tables.csv(curves_frame(measured)))
-    _write(out / "tables" / "summary.md", tables.markdown(tables.summary_table(summary)))
-    _write(out / "tables" / "cost.md", tables.markdown(tables.cost_table(costs)))
-    _write(out / "tables" / "runs.md", tables.markdown(tables.runs_table(each)))
+    _write_table(out / "tables" / "summary", tables.summary_table(summary))
+    _write_table(out / "tables" / "cost", tables.cost_table(costs))
+    _write_table(out / "tables" / "runs", tables.runs_table(each))
     _write_matrices(measured, out / "tables")
-    page = render(list(_sections(measured, each, summary, costs, out)), cautions(measured), downloads)
+    styles = figures.agent_styles(sorted({run.agent for run in measured}))
+    sections = list(_sections(measured, each, summary, costs, out, styles))
+    across = _orders(measured, out, styles)
+    if across is not None:
+        downloads["orders.csv"] = across.csv
+    page = render(sections, (*left_out, *cautions(measured)), downloads, across)
     index = out / "index.html"
     _write(index, page)
     return index
@@ -93,36 +103,62 @@ def _write_matrices(runs: Sequence[Measured], folder: Path) -> None:
         matrix = matrix.set_axis(visits, axis="columns")
         stem = safe_name("success-matrix", protocol, agent)
         _write(folder / f"{stem}.csv", tables.csv(matrix.reset_index()))
-        _write(folder / f"{stem}.md", tables.markdown(tables.matrix_table(matrix)))
+        _write_table(folder / stem, tables.matrix_table(matrix))
 
 
 def _sections(
-    measured: Sequence[Measured], each: pd.DataFrame, summary: pd.DataFrame, costs: pd.DataFrame, out: Path
+    measured: Sequence[Measured],
+    each: pd.DataFrame,
+    summary: pd.DataFrame,
+    costs: pd.DataFrame,
+    out: Path,
+    styles: Mapping[str, figures.Style],
 ) -> Iterator[Section]:
-    styles = figures.agent_styles(sorted({run.agent for run in measured}))
     for protocol, group in groupby(measured, key=lambda run: run.protocol):
         members = tuple(group)
-        images = []
-        for picture in pictures(members, styles):
-            stem = out / "figures" / safe_name(*picture.words)
-            figures.save(picture.figure, stem)
-            images.append(
-                Image(
-                    png=stem.with_name(f"{stem.name}.png").read_bytes(),
-                    width=round(picture.figure.get_figwidth() * 96),
-                    caption=picture.caption,
-                    alt=picture.alt,
-                    file=f"figures/{stem.name}.pdf",
-                )
-            )
         yield Section(
             protocol=protocol,
             runs=members,
             summary=summary[summary["protocol"] == protocol],
             costs=costs[costs["protocol"] == protocol],
             table=each[each["protocol"] == protocol],
-            images=tuple(images),
+            images=_images(pictures(members, styles), out),
         )
+
+
+def _orders(measured: Sequence[Measured], out: Path, styles: Mapping[str, figures.Style]) -> Orders | None:
+    """Write what there is on several orders of the same tasks, and return it for the page."""
+    robustness = robustness_frame(measured)
+    if robustness.empty:
+        return None
+    table, text = tables.orders_table(robustness), tables.csv(robustness)
+    _write(out / "tables" / "orders.csv", text)
+    _write_table(out / "tables" / "orders", table)
+    return Orders(table, text, _images(orders(measured, styles), out))
+
+
+def _images(drawn: Iterable[Picture], out: Path) -> tuple[Image, ...]:
+    """Save figures; return them as the page shows them."""
+    images = []
+    for picture in drawn:
+        stem = out / "figures" / safe_name(*picture.words)
+        figures.save(picture.figure, stem)
+        images.append(
+            Image(
+                png=stem.with_name(f"{stem.name}.png").read_bytes(),
+                width=round(picture.figure.get_figwidth() * 96),
+                caption=picture.caption,
+                alt=picture.alt,
+                file=f"figures/{stem.name}.pdf",
+            )
+        )
+    return tuple(images)
+
+
+def _write_table(stem: Path, table: pd.DataFrame) -> None:
+    """Write a table of text to read as Markdown and for LaTeX."""
+    _write(stem.with_name(f"{stem.name}.md"), tables.markdown(table))
+    _write(stem.with_name(f"{stem.name}.tex"), latex(table))
 
 
 def _write(path: Path, text: str) -> None:

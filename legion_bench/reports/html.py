@@ -73,6 +73,17 @@ class Section:
 
 
 @dataclass(frozen=True)
+class Orders:
+    """What the page says of the same tasks in several orders."""
+
+    table: pd.DataFrame
+    """As text: :func:`legion_bench.reports.tables.orders_table`."""
+    csv: str
+    """With every digit."""
+    images: tuple[Image, ...]
+
+
+@dataclass(frozen=True)
 class Platform:
     """Software, code and hardware that runs had in common."""
 
@@ -82,13 +93,19 @@ class Platform:
     runs: list[Measured]
 
 
-def render(sections: Sequence[Section], cautions: Sequence[str], downloads: Mapping[str, str]) -> str:
+def render(
+    sections: Sequence[Section],
+    cautions: Sequence[str],
+    downloads: Mapping[str, str],
+    orders: Orders | None = None,
+) -> str:
     """Return the page.
 
     Args:
         sections: one per protocol.
         cautions: what a reader must know first.
         downloads: file name → CSV text, offered for download from within the page.
+        orders: across protocols; None if there is no such comparison.
     """
     environment = Environment(
         loader=FileSystemLoader(_TEMPLATE),
@@ -106,6 +123,7 @@ def render(sections: Sequence[Section], cautions: Sequence[str], downloads: Mapp
         sections=sections,
         run_count=len(runs),
         cautions=cautions,
+        orders=orders,
         downloads={name: data_url(text.encode(), "text/csv") for name, text in downloads.items()},
         metrics=METRICS,
         headlines=HEADLINES,

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from itertools import pairwise
+
+from legion_bench.errors import MetricError
 from legion_bench.metrics import Performance, success_rates
-from legion_bench.protocols.schedule import spans
+from legion_bench.protocols.schedule import evaluation_steps, spans
 from legion_bench.results.store import Run
 from legion_bench.types import EvaluationRecord
 
@@ -12,15 +16,34 @@ def performance(run: Run) -> Performance:
     """Return a run's success rates, those of whole evaluations.
 
     Raises:
-        MetricError: the log cannot be used.
+        MetricError: the log cannot be used; it lacks an evaluation of the schedule, say.
     """
     protocol, stream = run.manifest.protocol, run.manifest.stream
-    return success_rates(
+    trained = spans(protocol, stream)
+    found = success_rates(
         whole_evaluations(run),
         stream.tasks,
-        [span.stop for span in spans(protocol, stream)],
+        [span.stop for span in trained],
         single_task=protocol.regime == "single-task",
     )
+    if found.episodes != protocol.evaluation_episodes:
+        raise MetricError(
+            f"it has {found.episodes} episodes per task and evaluation, the protocol asks for"
+            f" {protocol.evaluation_episodes}"
+        )
+    planned = [step for span in trained for step in evaluation_steps(span, protocol.evaluate_every)]
+    made = set(found.steps.tolist())
+    missing = [step for step in planned if step <= found.steps[-1] and step not in made]
+    if missing:
+        more = f", and {len(missing) - 1} later ones" if len(missing) > 1 else ""
+        raise MetricError(f"the evaluation at step {missing[0]} is missing{more}")
+    return found
+
+
+def first_disorder(evaluations: Iterable[EvaluationRecord]) -> int | None:
+    """Return the first line, from 1, that repeats an episode or comes too late; None if there is none."""
+    keys = ((one.step, one.task_position, one.episode) for one in evaluations)
+    return next((line for line, (a, b) in enumerate(pairwise(keys), start=2) if a >= b), None)
 
 
 def whole_evaluations(run: Run) -> tuple[EvaluationRecord, ...]:

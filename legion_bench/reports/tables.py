@@ -69,6 +69,23 @@ def cost_table(costs: pd.DataFrame) -> pd.DataFrame:
     )
 
 
+def orders_table(robustness: pd.DataFrame) -> pd.DataFrame:
+    """Return :func:`legion_bench.reports.orders.robustness_frame`'s result as text to read."""
+    return pd.DataFrame(
+        {
+            "Protocols": robustness["protocols"],
+            "Agent": robustness["agent"],
+            "Orders": robustness["orders"].map(str),
+            "Runs": robustness["runs"].map(str),
+            "Mean": [interval(*row) for row in robustness[["mean", "low", "high"]].to_numpy()],
+            "Worst order": robustness["worst"].map(number),
+            "Which": robustness["worst_protocol"],
+            "Deviation between orders": robustness["deviation"].map(number),
+            "Of seeds alone": robustness["seed_deviation"].map(number),
+        }
+    )
+
+
 def cost(name: str, value: float | None) -> str:
     """Return one of the costs as text: “14,750”, “0:06:53”, “412 MB”."""
     if pd.isna(value):
@@ -99,11 +116,15 @@ def visit(position: int, names: Sequence[str]) -> str:
 
 def estimate(row: Mapping[str, float] | pd.Series, metric: str) -> str:
     """Return “0.63 [0.55, 0.71]”, “0.63 [–]” for one seed, “–” where undefined."""
-    mean, low, high = (row[f"{metric}_{part}"] for part in ("mean", "low", "high"))
+    return interval(*(row[f"{metric}_{part}"] for part in ("mean", "low", "high")))
+
+
+def interval(mean: float, low: float, high: float) -> str:
+    """Return a mean with its interval, as :func:`estimate` does."""
     if pd.isna(mean):
         return MISSING
-    interval = MISSING if pd.isna(low) else f"{number(low)}, {number(high)}"
-    return f"{number(mean)} [{interval}]"
+    ends = MISSING if pd.isna(low) else f"{number(low)}, {number(high)}"
+    return f"{number(mean)} [{ends}]"
 
 
 def seeds(row: pd.Series) -> str:

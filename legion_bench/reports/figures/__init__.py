@@ -1,15 +1,22 @@
 """Figures: averaged DataFrames in, Matplotlib figures out; no global state is touched."""
 
+from legion_bench.reports.figures.bars import metric_bars
 from legion_bench.reports.figures.curves import average_performance, task_success
 from legion_bench.reports.figures.matrix import success_matrix
+from legion_bench.reports.figures.scatter import order_robustness, trade_off
+from legion_bench.reports.figures.stability import stability_gap
 from legion_bench.reports.figures.style import Style, agent_styles, plain, save
 
 __all__ = [
     "Style",
     "agent_styles",
     "average_performance",
+    "metric_bars",
+    "order_robustness",
     "plain",
     "save",
+    "stability_gap",
     "success_matrix",
     "task_success",
+    "trade_off",
 ]
