@@ -35,7 +35,7 @@ def performance(run: Run) -> Performance:
     made = set(found.steps.tolist())
     missing = [step for step in planned if step <= found.steps[-1] and step not in made]
     if missing:
-        more = f", and {len(missing) - 1} later ones" if len(missing) > 1 else ""
+        more = f", and {len(missing) - 1} later" if len(missing) > 1 else ""
         raise MetricError(f"the evaluation at step {missing[0]} is missing{more}")
     return found
 

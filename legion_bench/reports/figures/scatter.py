@@ -34,8 +34,12 @@ def trade_off(rows: pd.DataFrame, styles: Mapping[str, Style], title: str) -> Fi
         shown = rows[rows["cost"] == cost]
         unit, label = _unit(cost, float(shown["paid"].max()))
         shown = shown.assign(paid=shown["paid"] / unit)
+        right = shown["paid"].max() * 1.06 or 1
         front = shown[shown["front"]].sort_values(["paid", "mean"])
-        axes.plot(front["paid"], front["mean"], color="0.45", lw=1, ls=(0, (4, 2)), drawstyle="steps-post")
+        # On to the right, where whoever pays more and is below is beaten too.
+        steps = [*front["paid"], right], [*front["mean"], *front["mean"].tail(1)]
+        if len(front):
+            axes.plot(*steps, color="0.45", lw=1, ls=(0, (4, 2)), drawstyle="steps-post")
         for _, row in shown.iterrows():
             colour = styles[row["agent"]]["color"]
             if np.isfinite(row["low"]):
@@ -43,7 +47,7 @@ def trade_off(rows: pd.DataFrame, styles: Mapping[str, Style], title: str) -> Fi
             look = _look(colour, markers[row["agent"]], filled=row["learns"])
             axes.plot(row["paid"], row["mean"], zorder=3, clip_on=False, **look)
         _rates(axes, "y")
-        axes.set_xlim(0, shown["paid"].max() * 1.06 or 1)
+        axes.set_xlim(0, right)
         axes.set_xlabel(label, fontsize=NORMAL)
         if unit == 1:
             axes.xaxis.set_major_formatter(EngFormatter(sep=""))

@@ -14,10 +14,10 @@ from legion_bench.reports.pictures.captions import Picture
 def orders(runs: Sequence[Measured], styles: Mapping[str, Style]) -> Iterator[Picture]:
     """Yield one figure per set of protocols that differ by the order of their tasks alone."""
     for protocols, rows in orders_frame(runs).groupby("protocols", sort=False):
-        behind = {f"{row.agent} on {row.protocol}": row.seeds for row in rows.itertuples()}
-        counts = set(behind.values())
+        counts = set(rows["seeds"])
+        each = zip(rows["agent"], rows["protocol"], rows["seeds"], strict=True)
         seeds = (
-            f"{counts.pop()} each" if len(counts) == 1 else ", ".join(f"{k}: {n}" for k, n in behind.items())
+            f"{counts.pop()} each" if len(counts) == 1 else ", ".join(f"{a} on {p}: {n}" for a, p, n in each)
         )
         episodes = next(
             run.run.manifest.protocol.evaluation_episodes
