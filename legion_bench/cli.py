@@ -241,7 +241,7 @@ def _read(paths: list[Path]) -> tuple[list[Run], list[str]]:
     for path in find_runs(paths) if paths else ():
         try:
             read.append(read_run(path))
-        except RunError as error:
+        except (RunError, OSError) as error:
             broken.append(f"{error}; this run is left out")
             err.print(f"[red]left out:[/] {escape(str(error))}", soft_wrap=True)
     return read, broken
