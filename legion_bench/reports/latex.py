@@ -37,7 +37,7 @@ _NUMBER = re.compile(r"(?:–|−?[\d,.:]+(?: of \d+| [GMk]?B|–[\d,]+)?)")
 def latex(table: pd.DataFrame) -> str:
     r"""Return a table of text as a ``tabular`` to ``\input``, which needs the package booktabs.
 
-    Intervals become subscripts; columns of numbers are aligned right; whatever a cell holds is
+    Intervals become subscripts; columns of other numbers are aligned right; whatever a cell holds is
     set as text. Letters that pdfLaTeX does not know need LuaLaTeX.
     """
     cells = [[_cell(str(cell)) for cell in row] for row in table.to_numpy().tolist()]
@@ -69,7 +69,7 @@ def _cell(text: str) -> str:
 
 
 def _is_numbers(column: pd.Series) -> bool:
-    return all(_NUMBER.fullmatch(text) or _ESTIMATE.fullmatch(text) for text in map(str, column))
+    return all(_NUMBER.fullmatch(text) for text in map(str, column))
 
 
 def _row(cells: list[str]) -> str:

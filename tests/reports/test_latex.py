@@ -44,7 +44,7 @@ def test_the_whole_of_a_table() -> None:
         }
     )
     assert latex(frame).splitlines()[1:] == [
-        r"\begin{tabular}{lrrr}",
+        r"\begin{tabular}{llrr}",
         r"\toprule",
         r"Agent & Forgetting (CW) & Steps & Seeds \\",
         r"\midrule",
@@ -79,7 +79,7 @@ def test_tables_of_a_report_align_their_numbers(make_run: MakeRun) -> None:
         )
     ]
     assert specs == [
-        r"\begin{tabular}{llrrrrrrl}",
+        r"\begin{tabular}{llrlllrrl}",
         r"\begin{tabular}{llrrrrrrrr}",
         r"\begin{tabular}{llrrrrrrrll}",
     ]
