@@ -69,7 +69,9 @@ def robustness_frame(runs: Sequence[Measured]) -> pd.DataFrame:
 
 def _compared(runs: Sequence[Measured]) -> list[tuple[str, str, dict[str, Floats]]]:
     """Return what is compared, the agent, and P(T) of its seeds by order, which its protocol names."""
-    usable = [run for run in runs if run.metrics["average_performance"].value is not None]
+    # Tasks that are trained all at once have no order.
+    in_turn = [run for run in runs if len(run.spans) > 1]
+    usable = [run for run in in_turn if run.metrics["average_performance"].value is not None]
     found = []
     for _, group in groupby(sorted(usable, key=_but_for_the_order), key=_but_for_the_order):
         members = sorted(group, key=lambda run: (run.agent, run.protocol))

@@ -70,14 +70,12 @@ def write_run(path: Path, made: Manifest, skill: float = 0.9, stop_at: int | Non
         stop_at: last environment step that is evaluated; the whole stream by default.
     """
     rng = np.random.default_rng(made.seed)
-    stop_at = made.stream.total_steps if stop_at is None else stop_at
     with RunFolder(path, made) as folder:
         folder.evaluated(_evaluation(made, 0, -1, skill, rng))
-        for span in spans(made.protocol, made.stream):
+        for position, span in enumerate(spans(made.protocol, made.stream)):
             for step in evaluation_steps(span, made.protocol.evaluate_every):
-                if step > stop_at:
+                if stop_at is not None and step > stop_at:
                     break
-                position = (step - 1) // made.stream.steps_per_task
                 folder.evaluated(_evaluation(made, step, position, skill, rng))
                 folder.trained(_progress(made, step, position))
     return read_run(path)

@@ -84,6 +84,18 @@ def test_what_is_no_other_order_is_not_compared(make_run: MakeRun) -> None:
     assert robustness_frame([]).empty
 
 
+@pytest.mark.parametrize(("regime", "compared"), [("expanding", 1), ("multi-task", 0), ("single-task", 0)])
+def test_only_tasks_that_come_in_turn_have_an_order(make_run: MakeRun, regime: str, compared: int) -> None:
+    cards = [msgspec.structs.replace(manifest().protocol, name=name, regime=regime) for name in ("a", "b")]
+    made = [
+        manifest(protocol=card, tasks=tasks) for card, tasks in zip(cards, (TASKS, TASKS[::-1]), strict=True)
+    ]
+    runs = [make_run(protocol=one.protocol, tasks=one.stream.tasks) for one in made]
+    found = measure_all(runs)
+    assert all(run.complete for run in found)
+    assert len(robustness_frame(found)) == compared
+
+
 def test_protocols_of_one_order_are_pooled(make_run: MakeRun) -> None:
     card: ProtocolCard = manifest().protocol
     runs = [make_run(), make_run("b", protocol=msgspec.structs.replace(card, name="twin"), seed=1)]

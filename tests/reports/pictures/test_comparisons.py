@@ -69,7 +69,7 @@ def test_the_stability_gap_states_what_is_lowest(make_run: MakeRun) -> None:
 
 @pytest.mark.parametrize("regime", ["expanding", "multi-task", "single-task"])
 def test_only_tasks_in_turn_have_a_stability_gap(make_run: MakeRun, regime: str) -> None:
-    assert draw(stability, [make_run(protocol=under(regime=regime), stop_at=0)]) == []
+    assert draw(stability, [make_run(protocol=under(regime=regime))]) == []
 
 
 def test_two_evaluations_show_no_gap(make_run: MakeRun) -> None:
