@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 from rich.console import Console
@@ -144,6 +144,62 @@ def run(
         out.print(f"Run written to {escape(str(path))}", soft_wrap=True)
     shown = escape(" ".join(map(str, paths)))
     out.print(f"See it with: legion-bench report {shown} --out report", soft_wrap=True)
+
+
+@app.command(
+    epilog=_example(
+        "legion-bench sweep --protocol smoke --agents legion-small,sac-packnet-small --seeds 0-4 --jobs 2",
+        "legion-bench sweep --protocol smoke --protocol ./mine.toml --agents ./my-agent.toml --seeds 0,1",
+        "legion-bench sweep --protocol smoke --agents legion --seeds 0-9 --executor ray --address auto",
+    )
+)
+def sweep(
+    protocol: Annotated[list[str], typer.Option(help="Protocol card: a name or a path; may be repeated.")],
+    agents: Annotated[str, typer.Option(help="Agent cards, entry points or classes: a,b,c.")],
+    seeds: Annotated[str, typer.Option(help="As 0-4 or 0,2,5.")],
+    jobs: Annotated[int, typer.Option(help="Runs at once; one per idle core.", min=1)] = 1,
+    out_: Annotated[
+        Path, typer.Option("--out", help="Holds the run folders PROTOCOL/AGENT/seed-SEED.")
+    ] = Path("runs"),
+    executor: Annotated[Literal["local", "ray"], typer.Option(help="This machine, or a cluster.")] = "local",
+    address: Annotated[
+        str | None, typer.Option(help="Of the Ray cluster, or auto. [default: a new one, here]")
+    ] = None,
+    cpus: Annotated[float, typer.Option(help="Of the Ray cluster, for each run.", min=0)] = 1,
+    gpus: Annotated[float, typer.Option(help="Of the Ray cluster, for each run.", min=0)] = 0,
+    retries: Annotated[int, typer.Option(help="Nodes of the Ray cluster that a run may lose.", min=0)] = 3,
+    checkpoint_minutes: Annotated[
+        float, typer.Option(help="Least time between checkpoints; 0: at every evaluation.", min=0)
+    ] = 10.0,
+) -> None:
+    """Train every agent with every seed under every protocol.
+
+    Runs that are finished are skipped, those that were stopped go on. A run that fails leaves the others
+    alone and is named at the end, with exit code 1.
+    """
+    from legion_bench import sweeps
+    from legion_bench.sweeps.board import Board, summary
+    from legion_bench.sweeps.cluster import Cluster
+    from legion_bench.sweeps.local import Local
+
+    cells = sweeps.grid(protocol, agents.split(","), parse_seeds(seeds), out_)
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)  # as from a scheduler
+    place: sweeps.Executor = (
+        Local(jobs, checkpoint_minutes)
+        if executor == "local"
+        else Cluster(address, cpus, gpus, retries, checkpoint_minutes)
+    )
+    try:
+        with Board(err) as board:
+            rows = sweeps.sweep(cells, place, board)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    for row in rows:
+        if row.error is not None:
+            err.print(f"[red]failed:[/] {escape(str(row.cell.path))}: {escape(row.error)}", soft_wrap=True)
+    out.print(f"{summary(rows)}; run folders are in {escape(str(out_))}", soft_wrap=True)
+    states = {row.state for row in rows}
+    raise typer.Exit(130 if "interrupted" in states else 1 if "failed" in states else 0)
 
 
 @contextmanager

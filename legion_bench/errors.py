@@ -18,6 +18,10 @@ class RunError(LegionBenchError):
     """A run folder is missing, unreadable, or must not be overwritten."""
 
 
+class LockedError(RunError):
+    """Another process is writing to a run folder."""
+
+
 class AgentError(LegionBenchError):
     """An agent does not keep to its interface."""
 

@@ -19,7 +19,7 @@ from legion_bench.protocols.runner import Watch, train, unwatched
 from legion_bench.results import checkpoints, provenance
 from legion_bench.results.checkpoints import Checkpoint
 from legion_bench.results.lock import locked
-from legion_bench.results.store import Manifest, RunFolder, check_free, clear, now
+from legion_bench.results.store import Manifest, RunFolder, Stage, check_free, clear, now, stage
 from legion_bench.seeding import check_seed, derive
 from legion_bench.types import Agent, AgentSetup, StackedAgent, TaskInfo
 
@@ -61,8 +61,7 @@ def run(
         LegionBenchError: a wrong name, card, parameter or folder; nothing was created.
     """
     threads.pin()
-    protocol_card, stream = cards.load_protocol(protocol)
-    job = _Job(protocol_card, stream, agents.resolve(agent), seed, out)
+    job = job_of(protocol, agent, seed, out)
     job.check(overwrite=overwrite)
     learner = job.build(0)
     with locked(job.path):
@@ -113,7 +112,7 @@ def run_stack(
     card = agents.resolve(agent)
     folders = [None if out is None else out / f"seed-{seed}" for seed in seeds]
     jobs = [
-        _Job(protocol_card, stream, card, seed, folder) for seed, folder in zip(seeds, folders, strict=True)
+        Job(protocol_card, stream, card, seed, folder) for seed, folder in zip(seeds, folders, strict=True)
     ]
     for job in jobs:
         if job.check(overwrite=overwrite):
@@ -124,7 +123,7 @@ def run_stack(
     learners = agents.build_stack(card, [_setup(stream, seed) for seed in seeds])
     watches = _watch_together(watch, len(jobs))
 
-    def train_one(job: _Job, learner: StackedAgent, watch: Watch) -> None:
+    def train_one(job: Job, learner: StackedAgent, watch: Watch) -> None:
         try:
             job.train(learner, None, checkpoint_minutes, watch)
         except BaseException as error:
@@ -166,12 +165,22 @@ def _watch_together(watch: Watch, runs: int) -> list[Watch]:
     return [leading, *[following] * (runs - 1)]
 
 
-class _Job:
+def job_of(protocol: str, agent: str, seed: int, out: Path | None) -> Job:
+    """Return what there is to do for one seed; arguments are those of :func:`run`.
+
+    Raises:
+        LegionBenchError: a wrong name, card or seed.
+    """
+    return Job(*cards.load_protocol(protocol), agents.resolve(agent), seed, out)
+
+
+class Job:
     """One protocol, agent and seed, and the folder they are for."""
 
     def __init__(
         self, protocol: ProtocolCard, stream: StreamCard, agent: AgentCard, seed: int, out: Path | None
     ) -> None:
+        """Put them together; nothing is created."""
         check_seed(seed)
         self.protocol, self.stream, self.agent, self.seed = protocol, stream, agent, seed
         self.path = out or default_folder(protocol, agent, seed)
@@ -181,6 +190,11 @@ class _Job:
         """Return a fresh agent for the visit at ``position``, where it has one of its own, or for all."""
         alone = self.protocol.regime == "single-task"
         return build_agent(self.agent, self.stream, self.seed, position if alone else None)
+
+    @property
+    def stage(self) -> Stage:
+        """How far it is; raises RunError if something else is in the folder."""
+        return stage(self.path, self._manifest)
 
     def check(self, *, overwrite: bool) -> bool:
         """Return whether the folder holds a run that may go on; see :func:`check_free`."""
@@ -248,9 +262,9 @@ def _setup(stream: StreamCard, seed: int, position: int | None = None) -> AgentS
     )
 
 
-def default_folder(protocol: ProtocolCard, agent: AgentCard, seed: int) -> Path:
+def default_folder(protocol: ProtocolCard, agent: AgentCard, seed: int, root: Path = Path("runs")) -> Path:
     """Return where a run goes unless told otherwise."""
-    return Path("runs") / protocol.name / agent.name.replace(":", ".") / f"seed-{seed}"
+    return root / protocol.name / agent.name.replace(":", ".") / f"seed-{seed}"
 
 
 def _manifest(protocol: ProtocolCard, stream: StreamCard, agent: AgentCard, seed: int) -> Manifest:

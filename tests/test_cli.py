@@ -20,7 +20,19 @@ from legion_bench.results.store import EVALUATIONS, MANIFEST, read_run
 from tests.helpers import contents, write_protocol
 
 Call = Callable[..., tuple[int, str, str]]
-COMMANDS = ("list", "run", "report", "metrics", "render", "export", "gallery", "audit", "doctor", "embed")
+COMMANDS = (
+    "list",
+    "run",
+    "sweep",
+    "report",
+    "metrics",
+    "render",
+    "export",
+    "gallery",
+    "audit",
+    "doctor",
+    "embed",
+)
 
 
 @pytest.fixture

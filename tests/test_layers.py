@@ -24,7 +24,11 @@ FLOORS = {
     "results": 3,
     "reports": 4,
     **dict.fromkeys(
-        ("launch", "render", "export", "gallery", "audit", "doctor", "listing", "progress", "cli"), 5
+        (
+            *("launch", "sweeps", "render", "export", "gallery", "audit", "doctor", "listing", "progress"),
+            *("cli", "__main__"),
+        ),
+        5,
     ),
 }
 GROUND, TOP = 0, 5

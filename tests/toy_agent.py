@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from legion_bench.errors import AgentError
 from legion_bench.types import AgentSetup, Footprint, Knowledge, TaskInfo, Transitions
 
 
@@ -69,3 +70,10 @@ class Forgetful(Toy):
     """Cannot be resumed."""
 
     state_dict = None  # type: ignore[assignment]
+
+
+class Failing(Toy):
+    """Does not get far."""
+
+    def update(self) -> dict[str, float]:
+        raise AgentError("out of luck")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from legion_bench.errors import MetricError
-from legion_bench.metrics.aggregate import CONFIDENCE, RESAMPLES, Estimate
+from legion_bench.metrics.bootstrap import Estimate, interval
 from legion_bench.metrics.performance import Undefined
 from legion_bench.types import Floats
 
@@ -64,12 +64,13 @@ def mean_over_orders(
     count = sum(map(len, orders))
     if any(len(values) == 1 for values in orders):
         return Estimate(mean, None, None, count)
-    drawn = [
-        values[rng.integers(len(values), size=(RESAMPLES, len(values)))].mean(axis=1) for values in orders
-    ]
-    tail = (1 - CONFIDENCE) / 2
-    low, high = np.clip(np.quantile(np.mean(drawn, axis=0), [tail, 1 - tail]), *limits)
+    low, high = interval(orders, _mean_of_means, rng, limits)
+    # Rounding in the resampled means may put an interval of no width beside its mean.
     return Estimate(mean, min(float(low), mean), max(float(high), mean), count)
+
+
+def _mean_of_means(*orders: Floats, axis: int) -> Floats:
+    return np.asarray(np.mean([values.mean(axis=axis) for values in orders], axis=0))
 
 
 def _check(orders: Sequence[Floats]) -> None:

@@ -19,6 +19,7 @@ from legion_bench.reports.latex import latex
 from legion_bench.reports.measured import Measured, measure_all, to_average
 from legion_bench.reports.orders import robustness_frame
 from legion_bench.reports.pictures import Picture, orders, pictures
+from legion_bench.reports.statistics import aggregates_frame, improvement_frame, scores_frame
 from legion_bench.results.store import Run
 
 
@@ -52,8 +53,12 @@ def build_report(
         (out / folder).mkdir(parents=True, exist_ok=True)
     each = runs_frame(measured)
     summary, costs = summary_frame(each), cost_frame(each)
+    scores = scores_frame(measured)
+    aggregates, improvement = aggregates_frame(scores), improvement_frame(scores)
     downloads = {
         "summary.csv": tables.csv(summary),
+        "aggregates.csv": tables.csv(aggregates),
+        "improvement.csv": tables.csv(improvement),
         "cost.csv": tables.csv(costs),
         "runs.csv": tables.csv(each),
     }
@@ -61,6 +66,8 @@ def build_report(
         _write(out / "tables" / name, text)
     _write(out / "tables" / "curves.csv", tables.csv(curves_frame(measured)))
     _write_table(out / "tables" / "summary", tables.summary_table(summary))
+    _write_table(out / "tables" / "aggregates", tables.aggregates_table(aggregates))
+    _write_table(out / "tables" / "improvement", tables.improvement_table(improvement))
     _write_table(out / "tables" / "cost", tables.cost_table(costs))
     _write_table(out / "tables" / "runs", tables.runs_table(each))
     _write_matrices(measured, out / "tables")

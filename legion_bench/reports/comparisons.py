@@ -35,7 +35,7 @@ def metrics_frame(runs: Sequence[Measured], names: Sequence[str]) -> pd.DataFram
                 values = np.array(found)
                 rng = np.random.default_rng(BOOTSTRAP_SEED)
                 estimate = mean_interval(values, rng, METRICS[name].limits)
-                row = {"metric": name, "agent": agent, "mean": estimate.mean, "values": values}
+                row = {"metric": name, "agent": agent, "mean": estimate.value, "values": values}
                 rows.append(row | {"low": estimate.low, "high": estimate.high})
     columns = ["metric", "agent", "mean", "low", "high", "values"]
     return pd.DataFrame(rows, columns=columns).astype(dict.fromkeys(["mean", "low", "high"], float))

@@ -186,7 +186,7 @@ def _estimate(name: str, column: pd.Series[float]) -> dict[str, float | int | No
         return {f"{name}_mean": None, f"{name}_low": None, f"{name}_high": None, f"{name}_count": 0}
     estimate = mean_interval(defined, np.random.default_rng(BOOTSTRAP_SEED), METRICS[name].limits)
     return {
-        f"{name}_mean": estimate.mean,
+        f"{name}_mean": estimate.value,
         f"{name}_low": estimate.low,
         f"{name}_high": estimate.high,
         f"{name}_count": estimate.count,

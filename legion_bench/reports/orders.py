@@ -45,7 +45,7 @@ def orders_frame(runs: Sequence[Measured]) -> pd.DataFrame:
     for protocols, agent, orders in _compared(runs):
         for protocol, values in orders.items():
             found = mean_interval(values, np.random.default_rng(BOOTSTRAP_SEED), (0.0, 1.0))
-            rows.append((protocols, agent, protocol, len(values), found.mean, found.low, found.high))
+            rows.append((protocols, agent, protocol, len(values), found.value, found.low, found.high))
     return pd.DataFrame(rows, columns=list(_ORDERS)).astype(_ORDERS)
 
 
@@ -61,7 +61,7 @@ def robustness_frame(runs: Sequence[Measured]) -> pd.DataFrame:
         found = order_robustness(values)
         mean = mean_over_orders(values, np.random.default_rng(BOOTSTRAP_SEED))
         worst = min(orders, key=lambda protocol: orders[protocol].mean())
-        estimate = (mean.mean, mean.low, mean.high)
+        estimate = (mean.value, mean.low, mean.high)
         spread = (found.worst, worst, found.deviation, found.seed_deviation)
         rows.append((protocols, agent, len(orders), mean.count, *estimate, *spread))
     return pd.DataFrame(rows, columns=list(_ROBUSTNESS)).astype(_ROBUSTNESS)

@@ -77,7 +77,7 @@ def orders_table(robustness: pd.DataFrame) -> pd.DataFrame:
             "Agent": robustness["agent"],
             "Orders": robustness["orders"].map(str),
             "Runs": robustness["runs"].map(str),
-            "Mean": [interval(*row) for row in robustness[["mean", "low", "high"]].to_numpy()],
+            "Mean": [with_interval(*row) for row in robustness[["mean", "low", "high"]].to_numpy()],
             "Worst order": robustness["worst"].map(number),
             "Which": robustness["worst_protocol"],
             "Deviation between orders": robustness["deviation"].map(number),
@@ -104,6 +104,36 @@ def size(count: float) -> str:
     return f"{count:.1f} {units[-1]}" if count < 9.95 and units[-1] != "B" else f"{count:,.0f} {units[-1]}"
 
 
+AGGREGATES = {"mean": "Mean", "iqm": "IQM", "median": "Median", "optimality_gap": "Optimality gap"}
+"""What an aggregate is called; each of :data:`legion_bench.metrics.aggregate.AGGREGATES`."""
+
+
+def aggregates_table(aggregates: pd.DataFrame) -> pd.DataFrame:
+    """Return :func:`legion_bench.reports.statistics.aggregates_frame`'s result as text to read."""
+    rows = []
+    for (protocol, agent), group in aggregates.groupby(["protocol", "agent"], sort=False):
+        found = {row["statistic"]: row for _, row in group.iterrows()}
+        texts = [with_interval(*found[name][["value", "low", "high"]]) for name in AGGREGATES]
+        rows.append((protocol, agent, str(group["runs"].iloc[0]), *texts))
+    return pd.DataFrame(rows, columns=["Protocol", "Agent", "Runs", *AGGREGATES.values()])
+
+
+def improvement_table(improvement: pd.DataFrame) -> pd.DataFrame:
+    """Return :func:`legion_bench.reports.statistics.improvement_frame`'s result as text to read."""
+    parts = ("probability", "difference")
+    texts = {part: improvement[[part, f"{part}_low", f"{part}_high"]].to_numpy() for part in parts}
+    return pd.DataFrame(
+        {
+            "Protocol": improvement["protocol"],
+            "Agent": improvement["agent"],
+            "Other agent": improvement["other"],
+            "Probability of improvement": [with_interval(*row) for row in texts["probability"]],
+            "Shared seeds": improvement["shared_seeds"].map(str),
+            "Difference, paired by seed": [with_interval(*row) for row in texts["difference"]],
+        }
+    )
+
+
 def matrix_table(matrix: pd.DataFrame) -> pd.DataFrame:
     """Return a success matrix as text to read: tasks down, visits across."""
     return matrix.map(number).reset_index(names="evaluated on")
@@ -116,15 +146,15 @@ def visit(position: int, names: Sequence[str]) -> str:
 
 def estimate(row: Mapping[str, float] | pd.Series, metric: str) -> str:
     """Return “0.63 [0.55, 0.71]”, “0.63 [–]” for one seed, “–” where undefined."""
-    return interval(*(row[f"{metric}_{part}"] for part in ("mean", "low", "high")))
+    return with_interval(*(row[f"{metric}_{part}"] for part in ("mean", "low", "high")))
 
 
-def interval(mean: float, low: float, high: float) -> str:
-    """Return a mean with its interval, as :func:`estimate` does."""
-    if pd.isna(mean):
+def with_interval(value: float, low: float, high: float) -> str:
+    """Return “0.63 [0.55, 0.71]”, “0.63 [–]” without interval, “–” without value."""
+    if pd.isna(value):
         return MISSING
-    ends = MISSING if pd.isna(low) else f"{number(low)}, {number(high)}"
-    return f"{number(mean)} [{ends}]"
+    interval = MISSING if pd.isna(low) else f"{number(low)}, {number(high)}"
+    return f"{number(value)} [{interval}]"
 
 
 def seeds(row: pd.Series) -> str:

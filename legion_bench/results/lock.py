@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
-from legion_bench.errors import RunError
+from legion_bench.errors import LockedError
 
 LOCK = "lock"
 
@@ -19,7 +19,7 @@ def locked(path: Path) -> Iterator[None]:
     """Hold a run folder, which is created if need be; the system lets go of a dead process's lock.
 
     Raises:
-        RunError: another process holds it.
+        LockedError: another process holds it.
     """
     path.mkdir(parents=True, exist_ok=True)
     file = _acquired(path / LOCK)
@@ -42,7 +42,7 @@ def _acquired(path: Path) -> IO[bytes]:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 file.close()
-                raise RunError(
+                raise LockedError(
                     f"{path.parent} is being written by another process: wait for it, or choose another --out"
                 ) from None
             except OSError:

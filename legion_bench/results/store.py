@@ -43,6 +43,7 @@ _FILES = {MANIFEST, f"{MANIFEST}.tmp", *_LOGS, LOCK}
 _IDENTITY = ("seed", "protocol", "stream", "tasks", "agent", "versions")
 
 Status = Literal["running", "finished", "failed", "interrupted"]
+Stage = Literal["new", "begun", "finished"]
 _R = TypeVar("_R", EvaluationRecord, TrainingRecord, KnowledgeRecord)
 
 
@@ -223,6 +224,37 @@ def check_free(path: Path, manifest: Manifest, *, overwrite: bool) -> bool:
         RunError: ``path`` holds a finished run or another one and ``overwrite`` is
             False, or it holds other files.
     """
+    if not _holds_run(path) or overwrite:
+        return False
+    if _read_manifest(path).status == "finished":
+        raise RunError(f"{path} already holds a run: choose another --out, or say --overwrite to delete it")
+    return stage(path, manifest) == "begun"
+
+
+def stage(path: Path, manifest: Manifest) -> Stage:
+    """Return how far the run that ``manifest`` describes has come in ``path``.
+
+    Raises:
+        RunError: ``path`` holds another run, or other files. A finished run may have been made
+            with other versions; one that is to go on may not.
+    """
+    if not _holds_run(path):
+        return "new"
+    there = _read_manifest(path)
+    finished = there.status == "finished"
+    what = "a finished run of something else" if finished else "an unfinished run that cannot go on"
+    for name in _IDENTITY:
+        old, new = (msgspec.to_builtins(getattr(made, name)) for made in (there, manifest))
+        for key, was, now_ in () if finished and name == "versions" else _differences(name, old, new):
+            raise RunError(
+                f"{path} holds {what}: {key} was {was!r} and is now {now_!r};"
+                " make them equal, choose another --out, or say --overwrite to begin anew"
+            )
+    return "finished" if finished else "begun"
+
+
+def _holds_run(path: Path) -> bool:
+    """Return whether there is a run in ``path``; raise RunError if there is anything else."""
     if not path.exists():
         return False
     if not path.is_dir():
@@ -234,18 +266,6 @@ def check_free(path: Path, manifest: Manifest, *, overwrite: bool) -> bool:
         return False
     if MANIFEST not in parts:
         raise RunError(f"{path} is not empty and holds no run: choose another --out")
-    if overwrite:
-        return False
-    begun = _read_manifest(path)
-    if begun.status == "finished":
-        raise RunError(f"{path} already holds a run: choose another --out, or say --overwrite to delete it")
-    for name in _IDENTITY:
-        old, new = (msgspec.to_builtins(getattr(made, name)) for made in (begun, manifest))
-        for key, was, now_ in _differences(name, old, new):
-            raise RunError(
-                f"{path} holds an unfinished run that cannot go on: {key} was {was!r} and is now {now_!r};"
-                " make them equal, choose another --out, or say --overwrite to begin anew"
-            )
     return True
 
 
@@ -339,6 +359,18 @@ def read_run(path: Path) -> Run:
         knowledge, torn_as_well = _read_log(path / KNOWLEDGE, KnowledgeRecord)
     warnings = tuple(torn + torn_too + torn_as_well)
     return Run(path, manifest, evaluations, training, knowledge, warnings)
+
+
+def last_progress(path: Path) -> TrainingRecord | None:
+    """Return the latest whole progress record of a run folder; None if there is none yet.
+
+    Raises:
+        RunError: the log is corrupt.
+    """
+    if not (path / TRAINING).is_file():
+        return None
+    training, _ = _read_log(path / TRAINING, TrainingRecord)
+    return training[-1] if training else None
 
 
 def _read_manifest(path: Path) -> Manifest:

@@ -23,7 +23,7 @@ def test_one_seed_says_nothing_of_what_seeds_do() -> None:
     orders = [np.array([0.2]), np.array([0.4, 0.8])]
     found, mean = order_robustness(orders), mean_over_orders(orders, np.random.default_rng(0))
     assert (found.mean, found.worst, found.seed_deviation) == (pytest.approx(0.4), 0.2, None)
-    assert (mean.mean, mean.low, mean.high, mean.count) == (pytest.approx(0.4), None, None, 3)
+    assert (mean.value, mean.low, mean.high, mean.count) == (pytest.approx(0.4), None, None, 3)
 
 
 def test_seeds_that_agree_leave_the_orders_alone() -> None:
@@ -38,7 +38,7 @@ def test_seeds_are_resampled_within_their_order() -> None:
     """Of two seeds, 0 and 1, a resample has the mean 0, 1/2 or 1 with chances 1, 2 and 1 of 4."""
     orders = [np.array([0.0, 1.0]), np.array([0.5, 0.5])]
     mean = mean_over_orders(orders, np.random.default_rng(0))
-    assert (mean.mean, mean.low, mean.high) == (0.5, 0.25, 0.75)
+    assert (mean.value, mean.low, mean.high) == (0.5, 0.25, 0.75)
     assert mean == mean_over_orders(orders, np.random.default_rng(0))
 
 

@@ -73,8 +73,9 @@ def test_report_folder(runs: list[Run], tmp_path: Path) -> None:
     figures |= {"transfer--smoke", "stability-gap--smoke", "cost--smoke"}
     figures |= {"task-success--mini", "success-matrix--mini--a", "success-matrix--smoke--sac"}
     figures |= {f"success-matrix--smoke--{odd}"}
+    figures |= {"aggregates--smoke", "performance-profiles--smoke", "improvement--smoke"}
     tables = {"summary", "cost", "runs", "success-matrix--mini--a", "success-matrix--smoke--sac"}
-    tables |= {f"success-matrix--smoke--{odd}"}
+    tables |= {f"success-matrix--smoke--{odd}", "aggregates", "improvement"}
     expected = {"index.html", "tables/curves.csv"}
     expected |= {f"figures/{name}.{suffix}" for name in figures for suffix in ("png", "pdf")}
     expected |= {f"tables/{name}.{suffix}" for name in tables for suffix in ("csv", "md", "tex")}
@@ -86,7 +87,7 @@ def test_report_folder(runs: list[Run], tmp_path: Path) -> None:
     assert "smoke/sac/seed2/evaluations.jsonl: the last line was torn" in page.text
     assert "smoke: 2 of 3" not in page.text
     assert "2 of 3" in page.text
-    assert page.tags.count("figure") == 10
+    assert page.tags.count("figure") == 13
     assert all(address.startswith(("data:", "#")) for address in page.addresses)
     assert "needs runs of single tasks to compare with: --reference." in page.text
     assert page.text.count("Forgetting (COOM)") == 1, "defined below, in no table"

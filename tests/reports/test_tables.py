@@ -7,10 +7,12 @@ from dataclasses import fields
 import pandas as pd
 import pytest
 
+from legion_bench.metrics.aggregate import AGGREGATES
 from legion_bench.metrics.cost import Cost
 from legion_bench.reports import tables
 from legion_bench.reports.frames import cost_frame, matrix_frame, runs_frame, summary_frame
 from legion_bench.reports.measured import measure, measure_all
+from legion_bench.reports.statistics import aggregates_frame, improvement_frame, scores_frame
 
 from .conftest import MakeRun
 
@@ -72,6 +74,21 @@ def test_cost_table(make_run: MakeRun) -> None:
     }
     assert tables.cost("parameters", None) == "–"
     assert set(tables.COSTS) == {field.name for field in fields(Cost)}
+
+
+def test_tables_of_statistics_say_what_is_missing(make_run: MakeRun) -> None:
+    runs = [make_run(agent="sac", seed=0), make_run(agent="sac", seed=1), make_run(agent="ewc", seed=2)]
+    scores = scores_frame(measure_all(runs))
+    aggregates = tables.aggregates_table(aggregates_frame(scores))
+    assert aggregates.columns.tolist() == ["Protocol", "Agent", "Runs", *tables.AGGREGATES.values()]
+    assert aggregates[["Agent", "Runs"]].to_numpy().tolist() == [["ewc", "1"], ["sac", "2"]]
+    assert aggregates["IQM"][0].endswith("[–]")
+    assert "," in aggregates["IQM"][1]
+    (pair,) = tables.improvement_table(improvement_frame(scores)).to_dict("records")
+    assert (pair["Agent"], pair["Other agent"], pair["Shared seeds"]) == ("ewc", "sac", "0")
+    assert pair["Probability of improvement"].endswith("[–]")
+    assert pair["Difference, paired by seed"] == "–"
+    assert set(tables.AGGREGATES) == set(AGGREGATES)
 
 
 @pytest.mark.parametrize(

@@ -24,8 +24,6 @@ from torch import Tensor, nn
 class TaskInput(BaseFeaturesExtractor):
     """[B, obs + 1] with identities last → [B, obs + width] with what stands for them."""
 
-    tasks: Tensor
-    """[B] identities in the latest batch."""
     codes: Tensor | None
 
     def __init__(self, observation_space: spaces.Box, codes: Tensor | None) -> None:
@@ -41,9 +39,13 @@ class TaskInput(BaseFeaturesExtractor):
 
     def forward(self, observations: Tensor) -> Tensor:
         """Return what the networks see."""
-        seen = observations[:, :-1]
-        self.tasks = observations[:, -1].long()
+        seen, self._told = observations[:, :-1], observations[:, -1]
         return seen if self.codes is None else torch.cat([seen, self.codes[self.tasks]], 1)
+
+    @property
+    def tasks(self) -> Tensor:
+        """[B] identities in the latest batch."""
+        return self._told.long()
 
 
 class Heads(nn.Module):

@@ -5,14 +5,22 @@ from legion_bench.reports.figures.curves import average_performance, task_succes
 from legion_bench.reports.figures.matrix import success_matrix
 from legion_bench.reports.figures.scatter import order_robustness, trade_off
 from legion_bench.reports.figures.stability import stability_gap
+from legion_bench.reports.figures.statistics import (
+    aggregate_intervals,
+    improvement_matrix,
+    performance_profiles,
+)
 from legion_bench.reports.figures.style import Style, agent_styles, plain, save
 
 __all__ = [
     "Style",
     "agent_styles",
+    "aggregate_intervals",
     "average_performance",
+    "improvement_matrix",
     "metric_bars",
     "order_robustness",
+    "performance_profiles",
     "plain",
     "save",
     "stability_gap",

@@ -1,0 +1,102 @@
+"""Sweeps of real processes."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from legion_bench.errors import LegionBenchError
+from legion_bench.results.store import EVALUATIONS, read_run
+from legion_bench.sweeps import Outcome, grid
+from legion_bench.sweeps.local import Local
+from tests.helpers import command_line, write_protocol
+from tests.test_cli_process import INTERRUPTIBLE
+
+TOY = "tests.toy_agent:Toy"
+
+
+@pytest.fixture
+def failing(tmp_path: Path) -> Path:
+    card = tmp_path / "failing.toml"
+    card.write_text('title = "T"\nentry_point = "tests.toy_agent:Failing"\n')
+    return card
+
+
+def test_a_sweep_trains_all_and_the_next_one_nothing(
+    tiny_protocol: Path, tmp_path: Path, failing: Path
+) -> None:
+    runs = tmp_path / "runs"
+    arguments = ["sweep", "--protocol", tiny_protocol, "--seeds", "0,1", "--jobs", "2", "--out", runs]
+    done = command_line(*arguments, "--agents", f"random,{failing},{TOY}")
+    assert done.returncode == 1
+    assert "4 finished, 2 failed" in done.stdout
+    for seed in (0, 1):
+        assert f"failing/seed-{seed}: out of luck" in done.stderr
+        assert read_run(runs / "mini" / "failing" / f"seed-{seed}").manifest.status == "failed"
+        for agent in ("random", "tests.toy_agent.Toy"):
+            run = read_run(runs / "mini" / agent / f"seed-{seed}")
+            assert (run.manifest.status, run.manifest.seed) == ("finished", seed)
+    again = command_line(*arguments, "--agents", f"random,{TOY}")
+    assert again.returncode == 0
+    assert "4 skipped" in again.stdout
+
+
+def test_a_run_that_was_killed_says_so_and_goes_on(tmp_path: Path) -> None:
+    protocol = write_protocol(tmp_path, steps=4_000, every=20)
+    (cell,) = grid([str(protocol)], [TOY], [0], tmp_path / "runs")
+    executor = Local(1, 0.0)
+    work, deadline = executor.start(cell), time.monotonic() + 120
+    log = cell.path / EVALUATIONS
+    while not (log.is_file() and log.read_bytes().count(b"\n") > 20):
+        assert work.outcome() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    os.kill(work.process.pid, signal.SIGKILL)
+    while (outcome := work.outcome()) is None:
+        time.sleep(0.01)
+    assert outcome == Outcome("killed by SIGKILL")
+    work = executor.start(cell)
+    while not read_run(cell.path).manifest.resumes:
+        assert work.outcome() is None
+        time.sleep(0.01)
+    work.stop()
+    while work.outcome() is None:
+        time.sleep(0.01)
+    assert read_run(cell.path).manifest.status == "interrupted"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="sends signals")
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM], ids=["ctrl-c", "scheduler"])
+def test_a_stopped_sweep_leaves_runs_that_go_on(tmp_path: Path, sent: signal.Signals) -> None:
+    protocol = write_protocol(tmp_path, steps=100_000, every=20)
+    arguments = ["sweep", "--protocol", protocol, "--agents", TOY, "--seeds", "0-2", "--jobs", "2"]
+    with subprocess.Popen(
+        [sys.executable, "-c", INTERRUPTIBLE, *map(str, arguments), "--out", str(tmp_path / "runs")],
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        logs = [
+            tmp_path / "runs" / "mini" / "tests.toy_agent.Toy" / f"seed-{seed}" / EVALUATIONS
+            for seed in (0, 1)
+        ]
+        deadline = time.monotonic() + 120
+        while not all(log.is_file() and log.read_bytes().count(b"\n") > 8 for log in logs):
+            assert process.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        process.send_signal(sent)
+        said, _ = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "3 interrupted" in said
+    assert [read_run(log.parent).manifest.status for log in logs] == ["interrupted"] * 2
+
+
+def test_there_is_at_least_one_job() -> None:
+    with pytest.raises(LegionBenchError, match="at least 1, got 0"):
+        Local(0, 10.0)
