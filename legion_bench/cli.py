@@ -237,21 +237,33 @@ def _stoppable(watch: Watch) -> Iterator[Watch]:
         "legion-bench report runs --out report",
         "legion-bench report runs/smoke/sac-finetune runs/smoke/sac-reset --out report",
         "legion-bench report runs/smoke --reference runs/smoke-single-task --out report",
+        "legion-bench report runs/lifelong-curriculum --paper --out report",
     )
 )
 def report(
     runs: Runs,
     out_: Annotated[Path, typer.Option("--out", help="Folder to write to.")] = Path("report"),
     reference: References = None,
+    paper: Annotated[
+        bool, typer.Option("--paper", help="Put LEGION's published results beside the runs they fit.")
+    ] = False,
 ) -> None:
     """Write tables, figures and one self-contained index.html."""
     from legion_bench.reports.build import build_report
 
     read, broken = _read(runs)
     references, lost = _read(reference or [])
-    index = build_report(read, out_, references, broken + lost)
+    index = build_report(read, out_, references, left_out=broken + lost, published=paper)
     out.print(f"Report written to {escape(str(index))}", soft_wrap=True)
     raise typer.Exit(1 if broken + lost else 0)
+
+
+@app.command(epilog=_example("legion-bench paper --out paper"))
+def paper(out_: Annotated[Path, typer.Option("--out", help="Folder to write to.")] = Path("paper")) -> None:
+    """Write tables and figures of LEGION's published results; nothing is trained."""
+    from legion_bench.reports.paper import build_paper
+
+    out.print(f"Written to {escape(str(build_paper(out_)))}", soft_wrap=True)
 
 
 @app.command(

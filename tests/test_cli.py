@@ -25,6 +25,7 @@ COMMANDS = (
     "run",
     "sweep",
     "report",
+    "paper",
     "metrics",
     "render",
     "export",
@@ -299,6 +300,19 @@ def test_a_report_on_no_readable_run_is_an_error(call: Call, run_folder: Path, t
     assert "evaluations.jsonl, line 1" in err
     assert "no runs to report" in err
     assert not (tmp_path / "report").exists()
+
+
+def test_paper_writes_where_it_is_told(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    from legion_bench.reports import paper
+
+    monkeypatch.setattr(paper, "build_paper", lambda out: out / "index.html")
+    assert call("paper", "--out", "there")[:2] == (0, "Written to there/index.html\n")
+
+
+def test_a_report_says_what_was_published(call: Call, finished: Path) -> None:
+    code, _, err = call("report", finished, "--paper", "--out", "report")
+    assert code == 0, err
+    assert "None of these protocols asks what was published" in Path("report/index.html").read_text("utf-8")
 
 
 def test_report_writes_one_self_contained_page(call: Call, finished: Path, tmp_path: Path) -> None:

@@ -40,6 +40,7 @@ BORDERS = {
     "stable_baselines3": "agents/sb3",
     "bnpy": "agents/legion/bnpy_engine.py",
     "sentence_transformers": "language.py",
+    "sklearn": "reports/latents.py",
 }
 
 

@@ -10,6 +10,7 @@ from typing import Any, Literal
 import msgspec
 
 from legion_bench.metrics import Undefined
+from legion_bench.reports import latents
 from legion_bench.reports.flatten import flat
 from legion_bench.reports.measured import Measured
 
@@ -23,6 +24,7 @@ def cautions(runs: Sequence[Measured]) -> tuple[str, ...]:
         *_variants(runs, "agent"),
         *_references(runs),
         *_seeds(runs),
+        *_knowledge(runs),
         *_versions(runs),
         *_code(runs),
     )
@@ -85,6 +87,12 @@ def _seeds(runs: Sequence[Measured]) -> Iterator[str]:
                         f"{protocol}: {agent} has {count} runs of seed {seed};"
                         " each counts, so its interval is too narrow"
                     )
+
+
+def _knowledge(runs: Sequence[Measured]) -> Iterator[str]:
+    """Say once what is missing for all protocols."""
+    found = [latents.missing(list(group)) for _, group in groupby(runs, key=lambda run: run.protocol)]
+    yield from dict.fromkeys(problem for problems in found for problem in problems)
 
 
 def _versions(runs: Sequence[Measured]) -> Iterator[str]:

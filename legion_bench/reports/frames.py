@@ -11,7 +11,7 @@ import pandas as pd
 from legion_bench.metrics import METRICS, Undefined
 from legion_bench.metrics.aggregate import mean_band, mean_interval
 from legion_bench.metrics.cost import Cost
-from legion_bench.reports.measured import Measured
+from legion_bench.reports.scored import Scored
 
 BOOTSTRAP_SEED = 0
 """Every interval draws from a fresh generator, so none depends on which others exist."""
@@ -20,7 +20,7 @@ COST = tuple(field.name for field in fields(Cost))
 _IDENTITY = ("protocol", "agent", "seed", "run")
 
 
-def runs_frame(runs: Sequence[Measured]) -> pd.DataFrame:
+def runs_frame(runs: Sequence[Scored]) -> pd.DataFrame:
     """Return one row per run: what it is, how it ended, its cost and its metrics (NaN: undefined).
 
     ``reasons`` says in words why metrics are undefined, ``left_out`` which visits their
@@ -29,7 +29,7 @@ def runs_frame(runs: Sequence[Measured]) -> pd.DataFrame:
     rows = [
         {
             **_identity(run),
-            "status": run.run.manifest.status,
+            "status": run.status,
             "complete": run.complete,
             "budget": run.spans[-1].stop,
             **asdict(run.cost),
@@ -96,7 +96,7 @@ def cost_frame(runs: pd.DataFrame) -> pd.DataFrame:
     return frame.astype(dict.fromkeys(COST, float))
 
 
-def curves_frame(runs: Sequence[Measured]) -> pd.DataFrame:
+def curves_frame(runs: Sequence[Scored]) -> pd.DataFrame:
     """Return success rates over training: one row per run, evaluation and distinct task."""
     columns = [*_IDENTITY, "step", "stream_position", "task", "success"]
     parts = [pd.DataFrame(columns=columns)]
@@ -117,7 +117,7 @@ def curves_frame(runs: Sequence[Measured]) -> pd.DataFrame:
     return pd.concat(parts[1:] or parts, ignore_index=True)[columns]
 
 
-def averages_frame(runs: Sequence[Measured]) -> pd.DataFrame:
+def averages_frame(runs: Sequence[Scored]) -> pd.DataFrame:
     """Return average performance over training: one row per run and evaluation.
 
     It is the mean over stream positions, so a repeated task counts as often as it repeats.
@@ -125,9 +125,10 @@ def averages_frame(runs: Sequence[Measured]) -> pd.DataFrame:
     columns = [*_IDENTITY, "step", "success"]
     parts = [pd.DataFrame(columns=columns)]
     for run in runs:
-        if (performance := run.performance) is None:
+        if run.averages is None:
             continue
-        average = pd.DataFrame({"step": performance.steps, "success": performance.success.mean(axis=1)})
+        steps, success = run.averages
+        average = pd.DataFrame({"step": steps, "success": success})
         parts.append(average.assign(**_identity(run)))
     return pd.concat(parts[1:] or parts, ignore_index=True)[columns]
 
@@ -150,7 +151,7 @@ def bands_frame(curves: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)
 
 
-def matrix_frame(run: Measured) -> pd.DataFrame:
+def matrix_frame(run: Scored) -> pd.DataFrame:
     """Return one run's success matrix: distinct tasks × visits that were trained to their end.
 
     Column -1 is before training; column k is the last evaluation of the visit to
@@ -167,7 +168,7 @@ def matrix_frame(run: Measured) -> pd.DataFrame:
     return matrix.loc[~matrix.index.duplicated()]
 
 
-def mean_matrix(runs: Sequence[Measured]) -> pd.DataFrame:
+def mean_matrix(runs: Sequence[Scored]) -> pd.DataFrame:
     """Return the mean of :func:`matrix_frame` over runs, of the visits all of them trained."""
     matrices = [matrix_frame(run) for run in runs]
     shortest = min(matrices, key=lambda matrix: len(matrix.columns))
@@ -175,8 +176,8 @@ def mean_matrix(runs: Sequence[Measured]) -> pd.DataFrame:
     return total / len(matrices)
 
 
-def _identity(run: Measured) -> dict[str, str | int]:
-    values = (run.protocol, run.agent, run.run.manifest.seed, run.folder)
+def _identity(run: Scored) -> dict[str, str | int]:
+    values = (run.protocol, run.agent, run.seed, run.folder)
     return dict(zip(_IDENTITY, values, strict=True))
 
 

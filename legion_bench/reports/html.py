@@ -13,8 +13,10 @@ import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from legion_bench.metrics import HEADLINES, METRICS, Undefined
-from legion_bench.reports import tables
+from legion_bench.reports import figures, published, tables
 from legion_bench.reports.measured import Measured
+from legion_bench.reports.names import safe_name
+from legion_bench.reports.pictures.captions import Picture
 from legion_bench.results.store import Manifest
 
 _TEMPLATE = Path(__file__).parent / "template"
@@ -39,6 +41,25 @@ class Image:
 
 
 @dataclass(frozen=True)
+class Table:
+    """A table of text."""
+
+    title: str
+    cells: pd.DataFrame
+    legend: str = ""
+
+    @property
+    def numeric(self) -> frozenset[str]:
+        """Columns of numbers, which are aligned and sorted as such."""
+        kinds = (tables.NUMBER, tables.ESTIMATE)
+        return frozenset(
+            name
+            for name in self.cells.columns
+            if all(any(kind.fullmatch(cell) for kind in kinds) for cell in self.cells[name].astype(str))
+        )
+
+
+@dataclass(frozen=True)
 class Section:
     """What the page says of one protocol."""
 
@@ -50,6 +71,8 @@ class Section:
     """Rows of :func:`legion_bench.reports.frames.cost_frame` of this protocol."""
     table: pd.DataFrame
     """Rows of :func:`legion_bench.reports.frames.runs_frame` of this protocol."""
+    comparisons: tuple[Table, ...]
+    """How its agents compare, in more numbers than most readers want."""
     images: tuple[Image, ...]
 
     @property
@@ -73,14 +96,17 @@ class Section:
 
 
 @dataclass(frozen=True)
-class Orders:
-    """What the page says of the same tasks in several orders."""
+class Block:
+    """A part of a page that is text, tables and figures."""
 
-    table: pd.DataFrame
-    """As text: :func:`legion_bench.reports.tables.orders_table`."""
-    csv: str
-    """With every digit."""
-    images: tuple[Image, ...]
+    name: str
+    """Its address within the page."""
+    title: str
+    text: str
+    notes: tuple[str, ...] = ()
+    tables: tuple[Table, ...] = ()
+    """The first comes before the figures, others after them."""
+    images: tuple[Image, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -93,11 +119,29 @@ class Platform:
     runs: list[Measured]
 
 
+def image(picture: Picture, out: Path) -> Image:
+    """Write a figure as PNG and PDF to ``out/figures``, and return it for the page."""
+    stem = out / "figures" / safe_name(*picture.words)
+    figures.save(picture.figure, stem)
+    return Image(
+        png=stem.with_name(f"{stem.name}.png").read_bytes(),
+        width=round(picture.figure.get_figwidth() * 96),
+        caption=picture.caption,
+        alt=picture.alt,
+        file=f"figures/{stem.name}.pdf",
+    )
+
+
+def render_paper(blocks: Sequence[Block], cautions: Sequence[str]) -> str:
+    """Return the page of the published results."""
+    return _page("paper.html", blocks=blocks, cautions=cautions, source=published.SOURCE)
+
+
 def render(
     sections: Sequence[Section],
     cautions: Sequence[str],
     downloads: Mapping[str, str],
-    orders: Orders | None = None,
+    blocks: Sequence[Block] = (),
 ) -> str:
     """Return the page.
 
@@ -105,8 +149,22 @@ def render(
         sections: one per protocol.
         cautions: what a reader must know first.
         downloads: file name → CSV text, offered for download from within the page.
-        orders: across protocols; None if there is no such comparison.
+        blocks: what comes after the protocols.
     """
+    runs = [run for section in sections for run in section.runs]
+    return _page(
+        "index.html",
+        sections=sections,
+        blocks=blocks,
+        run_count=len(runs),
+        cautions=cautions,
+        downloads={name: data_url(text.encode(), "text/csv") for name, text in downloads.items()},
+        agents={run.agent: run.run.manifest.agent for run in runs},
+        platforms=_platforms(runs),
+    )
+
+
+def _page(template: str, **content: object) -> str:
     environment = Environment(
         loader=FileSystemLoader(_TEMPLATE),
         autoescape=True,
@@ -117,22 +175,15 @@ def render(
     environment.filters |= {"number": tables.number, "duration": tables.duration}
     environment.globals |= {"estimate": tables.estimate, "seeds": tables.seeds, "steps": tables.steps}
     environment.globals |= {"cost": tables.cost}
-    runs = [run for section in sections for run in section.runs]
     script = (_TEMPLATE / "sort.js").read_text(encoding="utf-8")
-    return environment.get_template("index.html").render(
-        sections=sections,
-        run_count=len(runs),
-        cautions=cautions,
-        orders=orders,
-        downloads={name: data_url(text.encode(), "text/csv") for name, text in downloads.items()},
+    return environment.get_template(template).render(
         metrics=METRICS,
         headlines=HEADLINES,
         costs=tables.COSTS,
-        agents={run.agent: run.run.manifest.agent for run in runs},
-        platforms=_platforms(runs),
         style=(_TEMPLATE / "style.css").read_text(encoding="utf-8"),
         script=script,
         script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+        **content,
     )
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import re
-
 import pandas as pd
+
+from legion_bench.reports.tables import ESTIMATE, NUMBER
 
 _ESCAPES = {
     "\\": r"\textbackslash{}",
@@ -29,9 +29,6 @@ _ESCAPES = {
     "[": "{[}",  # at the start of a row, \\ before it would take it for a length
     "]": "{]}",
 }
-# An interval follows the number it belongs to, as legion_bench.reports.tables.estimate writes it.
-_ESTIMATE = re.compile(r"(−?\d+\.\d+) (\[(?:–|−?\d+\.\d+, −?\d+\.\d+)\])")
-_NUMBER = re.compile(r"(?:–|−?[\d,.:]+(?: of \d+| [GMk]?B|–[\d,]+)?)")
 
 
 def latex(table: pd.DataFrame) -> str:
@@ -40,8 +37,9 @@ def latex(table: pd.DataFrame) -> str:
     Intervals become subscripts; columns of other numbers are aligned right; whatever a cell holds is
     set as text. Letters that pdfLaTeX does not know need LuaLaTeX.
     """
-    cells = [[_cell(str(cell)) for cell in row] for row in table.to_numpy().tolist()]
-    columns = "".join("r" if _is_numbers(table[name]) else "l" for name in table.columns)
+    table = table.astype(str)
+    cells = [[_cell(cell) for cell in row] for row in table.to_numpy().tolist()]
+    columns = "".join("r" if all(map(NUMBER.fullmatch, table[name])) else "l" for name in table.columns)
     lines = [
         r"% \usepackage[T1]{fontenc} \usepackage{booktabs}",
         rf"\begin{{tabular}}{{{columns}}}",
@@ -62,14 +60,10 @@ def escape(text: str) -> str:
 
 
 def _cell(text: str) -> str:
-    estimate = _ESTIMATE.fullmatch(text)
+    estimate = ESTIMATE.fullmatch(text)
     if estimate is None:
         return escape(text)
     return rf"{escape(estimate[1])}\textsubscript{{{escape(estimate[2])}}}"
-
-
-def _is_numbers(column: pd.Series) -> bool:
-    return all(_NUMBER.fullmatch(text) for text in map(str, column))
 
 
 def _row(cells: list[str]) -> str:

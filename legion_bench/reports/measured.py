@@ -11,6 +11,7 @@ import msgspec
 from legion_bench.errors import MetricError
 from legion_bench.metrics import METRICS, MetricValue, Performance, Undefined, values
 from legion_bench.metrics.cost import Cost, cost
+from legion_bench.metrics.curves import Curve
 from legion_bench.protocols.schedule import Span, spans
 from legion_bench.reports import logs
 from legion_bench.reports.references import Alone, Reference, alone, reference_of
@@ -39,6 +40,23 @@ class Measured:
     """What its forward transfer is measured against, or why it has none."""
     warnings: tuple[str, ...]
     """What is wrong with the logs, in words; each begins with the folder."""
+
+    @property
+    def seed(self) -> int:
+        """The run's seed."""
+        return self.run.manifest.seed
+
+    @property
+    def status(self) -> str:
+        """How the run ended."""
+        return self.run.manifest.status
+
+    @property
+    def averages(self) -> Curve | None:
+        """Steps [K] and the mean success rate [K] over stream positions, if the log can be used."""
+        if self.performance is None:
+            return None
+        return self.performance.steps, self.performance.success.mean(axis=1)
 
     @property
     def steps(self) -> int:

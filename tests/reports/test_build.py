@@ -12,7 +12,8 @@ import pandas as pd
 import pytest
 
 from legion_bench.errors import RunError
-from legion_bench.reports.build import build_report, safe_name
+from legion_bench.reports.build import build_report
+from legion_bench.reports.names import safe_name
 from legion_bench.results.store import EVALUATIONS, Run, read_run
 
 from .conftest import TASKS, MakeRun

@@ -22,7 +22,7 @@ SMALL, NORMAL = 8, 9
 """Letters, in points."""
 SHADE = "0.93"
 _SOLID = (0, ())
-_DASHES = (_SOLID, (0, (5, 1.5)), (0, (1, 1)), (0, (5, 1, 1, 1)), (0, (8, 2)), (0, (3, 1, 1, 1, 1, 1)))
+_DASHES = (_SOLID, (0, (5, 1.5)), (0, (1, 1)), (0, (5, 1, 1, 1)), (0, (4, 1, 1, 1, 1, 1)), (0, (9, 2)))
 
 
 def agent_styles(agents: Sequence[str]) -> dict[str, Style]:
