@@ -16,6 +16,8 @@ from tests.helpers import browser
 from .conftest import TASKS, manifest, write_run
 
 pytestmark = pytest.mark.needs_browser
+PATIENCE = 120_000
+"""Milliseconds: the machine may have other things to do."""
 RESULTS = "#protocol-2 table >> nth=0"
 
 
@@ -44,8 +46,9 @@ def page() -> Iterator[Page]:
     """A new page, which fails the test if it says anything on the console or asks for anything."""
     complaints, asked = [], []
     with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=browser())
+        chromium = playwright.chromium.launch(executable_path=browser(), timeout=PATIENCE)
         opened = chromium.new_page(viewport={"width": 1280, "height": 900})
+        opened.set_default_timeout(PATIENCE)
         opened.on("console", lambda message: complaints.append(message.text))
         opened.on("pageerror", lambda error: complaints.append(str(error)))
         opened.on("request", lambda request: asked.append(request.url))
@@ -86,6 +89,27 @@ def test_a_click_sorts_a_table_and_another_turns_it_round(page: Page, index: Pat
     assert len(set(upwards)) == 3
     table.get_by_role("button", name="Agent").press("Enter")
     assert column(table, "Agent") == ["ewc", "less", "sac"]
+
+
+def test_numbers_with_signs_and_intervals_are_sorted_as_numbers(page: Page, index: Path) -> None:
+    page.goto(index.as_uri())
+    page.locator("#protocol-2 summary", has_text="Agents in pairs").click()
+    table = page.locator("#protocol-2 details[open] table")
+    shown = table.locator("tbody td:last-child")
+    page.evaluate(
+        """([table, texts]) => {
+            const body = table.tBodies[0];
+            const row = body.rows[0];
+            body.replaceChildren(...texts.map((text) => {
+                const copy = row.cloneNode(true);
+                copy.lastElementChild.textContent = text;
+                return copy;
+            }));
+        }""",
+        [table.element_handle(), ["–", "0.10 [–]", "−0.50 [−0.60, 0.20]", "1,200", "−0.05 [–]"]],
+    )
+    table.locator("thead button").last.click()
+    assert shown.all_inner_texts() == ["−0.50 [−0.60, 0.20]", "−0.05 [–]", "0.10 [–]", "1,200", "–"]
 
 
 def test_it_fits_a_telephone(page: Page, index: Path) -> None:
