@@ -254,7 +254,9 @@ def report(
 
     read, broken = _read(runs)
     references, lost = _read(reference or [])
-    index = build_report(read, out_, references if reference else None, published=paper)
+    index = build_report(
+        read, out_, references if reference else None, left_out=broken + lost, published=paper
+    )
     out.print(f"Report written to {escape(str(index))}", soft_wrap=True)
     raise typer.Exit(1 if broken + lost else 0)
 
@@ -324,16 +326,16 @@ def references(
         out.print(f"Written to {escape(str(path))}: seeds {seeds}", soft_wrap=True)
 
 
-def _read(paths: list[Path]) -> tuple[list[Run], int]:
-    """Return the runs that can be read, and how many cannot: one must not hide the others."""
+def _read(paths: list[Path]) -> tuple[list[Run], list[str]]:
+    """Return the runs that can be read, and why others cannot: one must not hide the others."""
     from legion_bench.results.store import find_runs, read_run
 
-    read, broken = [], 0
+    read, broken = [], []
     for path in find_runs(paths) if paths else ():
         try:
             read.append(read_run(path))
-        except RunError as error:
-            broken += 1
+        except (RunError, OSError) as error:
+            broken.append(f"{error}; this run is left out")
             err.print(f"[red]left out:[/] {escape(str(error))}", soft_wrap=True)
     return read, broken
 

@@ -12,7 +12,7 @@ from legion_bench import launch
 from legion_bench.cards import StreamCard
 from legion_bench.envs.spaces import action_space, observation_space
 from legion_bench.types import AgentSetup
-from tests.helpers import rendering_works, write_protocol
+from tests.helpers import browser, rendering_works, write_protocol
 
 MakeStream = Callable[..., StreamCard]
 MakeSetup = Callable[..., AgentSetup]
@@ -20,11 +20,14 @@ MakeSetup = Callable[..., AgentSetup]
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "needs_rendering: skipped where MUJOCO_GL=egl cannot render")
+    config.addinivalue_line("markers", "needs_browser: skipped where there is no Chromium or Chrome")
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
     if item.get_closest_marker("needs_rendering") and not rendering_works():
         pytest.skip("no rendering with MUJOCO_GL=egl; on Debian: apt install libegl1 libgl1-mesa-dri")
+    if item.get_closest_marker("needs_browser") and browser() is None:
+        pytest.skip("no Chromium or Chrome; on Debian: apt install chromium")
 
 
 @pytest.fixture

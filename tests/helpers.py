@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 import sysconfig
@@ -47,6 +48,12 @@ def command_line(*arguments: str | Path, cwd: Path | None = None, **environment:
 def rendering_works() -> bool:
     """Render once in a process of its own: MuJoCo fixes its backend at import."""
     return python("-c", _RENDER_ONCE, MUJOCO_GL="egl").returncode == 0
+
+
+def browser() -> str | None:
+    """Return where a Chromium or Chrome is installed."""
+    names = ("chromium", "chromium-browser", "google-chrome")
+    return next((path for name in names if (path := shutil.which(name))), None)
 
 
 def write_protocol(

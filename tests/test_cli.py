@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -289,7 +290,46 @@ def test_a_run_that_cannot_be_read_does_not_hide_the_others(
     assert code == 1
     assert "left out" in err
     assert "broken" in err
-    assert str(run_folder) in out or (tmp_path / "report" / "index.html").is_file()
+    if command[0] == "metrics":
+        assert json.loads(out)["run"] == str(run_folder)
+    else:
+        page = Path("report/index.html").read_text("utf-8")
+        assert "run.json: not a schema-1 manifest" in page
+        assert "this run is left out" in page
+
+
+@pytest.mark.parametrize("log", [EVALUATIONS, "training.jsonl"])
+def test_a_line_that_is_no_json_costs_its_run_alone(
+    call: Call, run_folder: Path, tmp_path: Path, log: str
+) -> None:
+    corrupt = Path(shutil.copytree(run_folder, tmp_path / "corrupt")) / log
+    lines = corrupt.read_bytes().splitlines(keepends=True)
+    corrupt.write_bytes(b"".join([lines[0], b'{"step": 16, \xff', *lines[1:]]))
+    code, _, err = call("report", run_folder, corrupt.parent, "--out", tmp_path / "report")
+    assert code == 1
+    assert f"{corrupt}, line 2: " in err
+    page = (tmp_path / "report" / "index.html").read_text("utf-8")
+    assert f"corrupt/{log}, line 2: " in page
+    assert "1 run." in page
+
+
+def test_a_file_that_the_system_refuses_to_read_costs_its_run_alone(
+    call: Call, run_folder: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "odd" / MANIFEST).mkdir(parents=True)
+    code, out, err = call("metrics", run_folder, tmp_path / "odd", "--json")
+    assert code == 1
+    assert "Is a directory" in err
+    assert json.loads(out)["run"] == str(run_folder)
+
+
+def test_a_report_on_no_readable_run_is_an_error(call: Call, run_folder: Path, tmp_path: Path) -> None:
+    (run_folder / EVALUATIONS).write_bytes(b"junk\n" * 2)
+    code, _, err = call("report", run_folder, "--out", tmp_path / "report")
+    assert code == 2
+    assert "evaluations.jsonl, line 1" in err
+    assert "no runs to report" in err
+    assert not (tmp_path / "report").exists()
 
 
 def test_paper_writes_where_it_is_told(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from legion_bench.evaluations import Evaluations
-from legion_bench.types import EvaluationRecord, TrainingRecord
+from legion_bench.types import Bools, EvaluationRecord, Floats, TrainingRecord
 
 
 @dataclass(frozen=True)
@@ -56,6 +56,19 @@ def cost(
         parameters=_most(record.parameters for record in training),
         stored_bytes=_most(record.stored_bytes for record in training),
     )
+
+
+def pareto_front(costs: Floats, gains: Floats) -> Bools:
+    """Return which of [N] no other beats: by costing no more and gaining no less, and not both the same.
+
+    Args:
+        costs: [N], finite; lower is better.
+        gains: [N], finite; higher is better.
+    """
+    no_worse = (costs[:, None] <= costs) & (gains[:, None] >= gains)
+    better = no_worse & ((costs[:, None] < costs) | (gains[:, None] > gains))
+    front: Bools = np.logical_not(better.any(axis=0))
+    return front
 
 
 def _most(values: Iterable[int | None]) -> int | None:

@@ -69,13 +69,14 @@ def phases(protocol: ProtocolCard, stream: StreamCard) -> tuple[Phase, ...]:
             **asdict(span),
             visit=visit,
             begun=stream.tasks[: visit.position + 1] if grows else span.tasks,
-            evaluate_at=_evaluations(span, protocol.evaluate_every),
+            evaluate_at=evaluation_steps(span, protocol.evaluate_every),
         )
         for span, visit in zip(spans(protocol, stream), visits, strict=False)
     )
 
 
-def _evaluations(span: Span, every: int) -> tuple[int, ...]:
+def evaluation_steps(span: Span, every: int) -> tuple[int, ...]:
+    """Return the steps in (start, stop] of a span after which to evaluate; see :func:`phases`."""
     multiples = range((span.start // every + 1) * every, span.stop, every)
     reached = (span.start + span.rows * _ceil(multiple - span.start, span.rows) for multiple in multiples)
     return tuple(dict.fromkeys((*reached, span.stop)))

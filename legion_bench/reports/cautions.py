@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Any, Literal
 
@@ -11,6 +11,7 @@ import msgspec
 
 from legion_bench.metrics import Undefined
 from legion_bench.reports import latents
+from legion_bench.reports.flatten import flat
 from legion_bench.reports.measured import Measured
 
 
@@ -49,7 +50,7 @@ def _variants(runs: Sequence[Measured], kind: Literal["protocol", "agent"]) -> I
         parts = ("protocol", "stream", "tasks") if kind == "protocol" else ("agent",)
         content = {part: msgspec.to_builtins(getattr(manifest, part)) for part in parts}
         name, label = getattr(manifest, kind).name, getattr(run, kind)
-        cards.setdefault(name, {})[label] = dict(_flat(content))
+        cards.setdefault(name, {})[label] = dict(flat(content))
     for name, variants in cards.items():
         if len(variants) < 2:
             continue
@@ -112,12 +113,3 @@ def _code(runs: Sequence[Measured]) -> Iterator[str]:
 
 def _tally(counts: Counter[str]) -> str:
     return ", ".join(f"{value} ({n} run{'s' if n > 1 else ''})" for value, n in counts.items())
-
-
-def _flat(value: Any, key: str = "") -> Iterable[tuple[str, Any]]:
-    """Return nested mappings and lists as (dotted key, leaf) pairs."""
-    if isinstance(value, Mapping):
-        for name, item in value.items():
-            yield from _flat(item, f"{key}.{name}" if key else str(name))
-    else:
-        yield key, value

@@ -41,6 +41,25 @@ class Image:
 
 
 @dataclass(frozen=True)
+class Table:
+    """A table of text."""
+
+    title: str
+    cells: pd.DataFrame
+    legend: str = ""
+
+    @property
+    def numeric(self) -> frozenset[str]:
+        """Columns of numbers, which are aligned and sorted as such."""
+        kinds = (tables.NUMBER, tables.ESTIMATE)
+        return frozenset(
+            name
+            for name in self.cells.columns
+            if all(any(kind.fullmatch(cell) for kind in kinds) for cell in self.cells[name].astype(str))
+        )
+
+
+@dataclass(frozen=True)
 class Section:
     """What the page says of one protocol."""
 
@@ -52,6 +71,8 @@ class Section:
     """Rows of :func:`legion_bench.reports.frames.cost_frame` of this protocol."""
     table: pd.DataFrame
     """Rows of :func:`legion_bench.reports.frames.runs_frame` of this protocol."""
+    comparisons: tuple[Table, ...]
+    """How its agents compare, in more numbers than most readers want."""
     images: tuple[Image, ...]
 
     @property
@@ -72,14 +93,6 @@ class Section:
                     found.setdefault(what, {}).setdefault(metric.title, []).append(run.folder)
         notes = [_note(*what, metrics, len(self.runs)) for what, metrics in found.items()]
         return notes + list(dict.fromkeys(_against(run) for run in self.runs if _against(run)))
-
-
-@dataclass(frozen=True)
-class Table:
-    """A table of text."""
-
-    title: str
-    cells: pd.DataFrame
 
 
 @dataclass(frozen=True)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from legion_bench.errors import MetricError
 from legion_bench.evaluations import Evaluations
 from legion_bench.metrics import Performance, success_rates
-from legion_bench.protocols.schedule import spans
+from legion_bench.protocols.schedule import evaluation_steps, spans
 from legion_bench.results.store import Run
 
 
@@ -14,15 +15,39 @@ def performance(run: Run) -> Performance:
     """Return a run's success rates, those of whole evaluations.
 
     Raises:
-        MetricError: the log cannot be used.
+        MetricError: the log cannot be used; it lacks an evaluation of the schedule, say.
     """
     protocol, stream = run.manifest.protocol, run.manifest.stream
-    return success_rates(
+    trained = spans(protocol, stream)
+    found = success_rates(
         whole_evaluations(run),
         stream.tasks,
-        [span.stop for span in spans(protocol, stream)],
+        [span.stop for span in trained],
         single_task=protocol.regime == "single-task",
     )
+    if found.episodes != protocol.evaluation_episodes:
+        raise MetricError(
+            f"it has {found.episodes} episodes per task and evaluation, the protocol asks for"
+            f" {protocol.evaluation_episodes}"
+        )
+    planned = [step for span in trained for step in evaluation_steps(span, protocol.evaluate_every)]
+    made = set(found.steps.tolist())
+    missing = [step for step in planned if step <= found.steps[-1] and step not in made]
+    if missing:
+        more = f", and {len(missing) - 1} later" if len(missing) > 1 else ""
+        raise MetricError(f"the evaluation at step {missing[0]} is missing{more}")
+    return found
+
+
+def first_disorder(evaluations: Evaluations) -> int | None:
+    """Return the first line, from 1, that repeats an episode or comes too late; None if there is none."""
+    late = np.zeros(max(len(evaluations) - 1, 0), np.bool_)
+    equal = ~late
+    for column in (evaluations.step, evaluations.task_position, evaluations.episode):
+        late |= equal & (column[1:] < column[:-1])
+        equal &= column[1:] == column[:-1]
+    wrong = np.flatnonzero(late | equal)
+    return int(wrong[0]) + 2 if len(wrong) else None
 
 
 def whole_evaluations(run: Run) -> Evaluations:

@@ -15,7 +15,7 @@ from legion_bench.metrics.curves import Curve
 from legion_bench.protocols.schedule import Span, spans
 from legion_bench.reports import logs
 from legion_bench.reports.references import Alone, Reference, alone, reference_of, shipped
-from legion_bench.results.store import Run
+from legion_bench.results.store import EVALUATIONS, Run
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,9 @@ def measure(run: Run, references: Sequence[Alone] = ()) -> Measured:
         performance = logs.performance(run)
         metrics = values(performance, reference if isinstance(reference, Undefined) else reference.auc)
     except MetricError as error:
-        warnings.append(f"{folder}: {error}")
+        line = logs.first_disorder(run.evaluations)
+        where = EVALUATIONS if line is None else f"{EVALUATIONS}, line {line}"
+        warnings.append(f"{folder}/{where}: {error}; the run has no metrics, and figures leave it out")
         metrics = dict.fromkeys(METRICS, MetricValue(None, str(error)))
     return Measured(
         run=run,

@@ -12,6 +12,7 @@ import pandas as pd
 from legion_bench.metrics import METRICS
 from legion_bench.metrics.curves import THRESHOLD
 from legion_bench.reports import html, published, tables
+from legion_bench.reports.files import write, write_table
 from legion_bench.reports.frames import averages_frame, bands_frame, mean_matrix, runs_frame, summary_frame
 from legion_bench.reports.html import Block, Table
 from legion_bench.reports.measured import Measured, to_average
@@ -53,7 +54,7 @@ def build_paper(out: Path) -> Path:
     """Write every table and figure of the published results, without training.
 
     Args:
-        out: the folder; created if need be. It gets ``tables/*.csv`` and ``*.md``,
+        out: the folder; created if need be. It gets ``tables/*.csv``, ``*.md`` and ``*.tex``,
             ``figures/*.png`` and ``*.pdf``, and ``index.html``, which needs no other file.
 
     Returns:
@@ -66,7 +67,7 @@ def build_paper(out: Path) -> Path:
         (out / folder).mkdir(parents=True, exist_ok=True)
     blocks = list(_blocks(out))
     index = out / "index.html"
-    _write(index, html.render_paper(blocks, CAUTIONS))
+    write(index, html.render_paper(blocks, CAUTIONS))
     return index
 
 
@@ -127,8 +128,8 @@ def _blocks(out: Path) -> Iterator[Block]:
     )
     for name, title, text, sheets, drawn in parts:
         for sheet in sheets:
-            _write(out / "tables" / f"{sheet.stem}.csv", tables.csv(sheet.raw))
-            _write(out / "tables" / f"{sheet.stem}.md", tables.markdown(sheet.text))
+            write(out / "tables" / f"{sheet.stem}.csv", tables.csv(sheet.raw))
+            write_table(out / "tables" / sheet.stem, sheet.text)
         shown = tuple(Table(sheet.title, sheet.text) for sheet in sheets)
         images = tuple(html.image(picture, out) for picture in drawn)
         yield Block(name, title, text, tables=shown, images=images)
@@ -324,7 +325,3 @@ def _components_sheet() -> _Sheet:
 
 def _signed(value: float) -> str:
     return f"{value:+.2f}".replace("-", "−")
-
-
-def _write(path: Path, text: str) -> None:
-    path.write_text(text, encoding="utf-8", newline="\n")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 
 import pandas as pd
@@ -10,6 +11,10 @@ from legion_bench.metrics import HEADLINES
 
 MISSING = "–"
 """What a table shows where there is no number."""
+NUMBER = re.compile(r"–|[+−]?[\d,.:]+( of \d+| [GMk]?B|–[\d,]+)?")
+"""What tables to read show of a number: “–”, “−0.04”, “2 of 3”, “1,200–3,000”, “412 MB”, “0:06:53”."""
+ESTIMATE = re.compile(r"(−?\d+\.\d+) (\[(?:–|−?\d+\.\d+, −?\d+\.\d+)\])")
+"""What they show of a number with its interval, in two groups; see :func:`with_interval`."""
 
 
 def summary_table(summary: pd.DataFrame) -> pd.DataFrame:
@@ -65,6 +70,23 @@ def cost_table(costs: pd.DataFrame) -> pd.DataFrame:
             "Agent": costs["agent"],
             "Runs": costs["runs"].map(str),
             **{title: [cost(name, value) for value in costs[name]] for name, (title, _) in COSTS.items()},
+        }
+    )
+
+
+def orders_table(robustness: pd.DataFrame) -> pd.DataFrame:
+    """Return :func:`legion_bench.reports.orders.robustness_frame`'s result as text to read."""
+    return pd.DataFrame(
+        {
+            "Protocols": robustness["protocols"],
+            "Agent": robustness["agent"],
+            "Orders": robustness["orders"].map(str),
+            "Runs": robustness["runs"].map(str),
+            "Mean": [with_interval(*row) for row in robustness[["mean", "low", "high"]].to_numpy()],
+            "Worst order": robustness["worst"].map(number),
+            "Which": robustness["worst_protocol"],
+            "Deviation between orders": robustness["deviation"].map(number),
+            "Of seeds alone": robustness["seed_deviation"].map(number),
         }
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from legion_bench.metrics.cost import Cost, cost
+from legion_bench.metrics.cost import Cost, cost, pareto_front
 from legion_bench.types import TrainingRecord
 
 from .logs import DELTA, log
@@ -62,3 +62,11 @@ def test_what_an_agent_does_not_tell_is_unknown() -> None:
 
 def test_a_run_that_has_just_begun_has_cost_nothing() -> None:
     assert cost([], []) == Cost(0, 0, None, None, None, None, None)
+
+
+def test_the_pareto_front_is_what_nothing_beats() -> None:
+    costs = np.array([1.0, 2.0, 3.0, 2.0, 0.5])
+    gains = np.array([0.5, 0.7, 0.6, 0.7, 0.5])
+    # The first gains as much as the last for more; the third is beaten by two equals, which both stay.
+    assert pareto_front(costs, gains).tolist() == [False, True, False, True, True]
+    assert pareto_front(np.array([]), np.array([])).tolist() == []

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from legion_bench.cards import AgentCard, ProtocolCard, StreamCard, TaskCard
+from legion_bench.protocols.schedule import evaluation_steps, spans
 from legion_bench.results.store import Manifest, Run, RunFolder, read_run
 from legion_bench.types import EvaluationRecord, TrainingRecord
 
@@ -20,13 +21,19 @@ MakeRun = Callable[..., Run]
 
 
 def manifest(
-    agent: str = "sac", seed: int = 0, protocol: str = "smoke", tasks: Sequence[str] = TASKS, **changes: Any
+    agent: str | AgentCard = "sac",
+    seed: int = 0,
+    protocol: str | ProtocolCard = "smoke",
+    tasks: Sequence[str] = TASKS,
+    **changes: Any,
 ) -> Manifest:
-    """Return a manifest; ``changes`` replaces any of its fields."""
+    """Return a manifest; agent and protocol are cards or their names, ``changes`` replaces any field."""
     made = Manifest(
         status="running",
         seed=seed,
-        protocol=ProtocolCard(
+        protocol=protocol
+        if isinstance(protocol, ProtocolCard)
+        else ProtocolCard(
             name=protocol, title="Smoke test", stream="three", evaluate_every=200, evaluation_episodes=4
         ),
         stream=StreamCard(
@@ -40,7 +47,9 @@ def manifest(
             TaskCard(name=task, scene=f"{task}-v3", instruction=f"Do {task}.")
             for task in dict.fromkeys(tasks)
         ),
-        agent=AgentCard(name=agent, title=f"The {agent} agent", entry_point=f"agents.{agent}:Agent"),
+        agent=agent
+        if isinstance(agent, AgentCard)
+        else AgentCard(name=agent, title=f"The {agent} agent", entry_point=f"agents.{agent}:Agent"),
         started="2025-01-02T03:04:05+00:00",
         command=("legion-bench", "run"),
         versions={"legion-bench": "0.1.0", "numpy": "2.4.0"},
@@ -61,13 +70,14 @@ def write_run(path: Path, made: Manifest, skill: float = 0.9, stop_at: int | Non
         stop_at: last environment step that is evaluated; the whole stream by default.
     """
     rng = np.random.default_rng(made.seed)
-    stop_at = made.stream.total_steps if stop_at is None else stop_at
     with RunFolder(path, made) as folder:
         folder.evaluated(_evaluation(made, 0, -1, skill, rng))
-        for step in range(made.protocol.evaluate_every, stop_at + 1, made.protocol.evaluate_every):
-            position = (step - 1) // made.stream.steps_per_task
-            folder.evaluated(_evaluation(made, step, position, skill, rng))
-            folder.trained(_progress(made, step, position))
+        for position, span in enumerate(spans(made.protocol, made.stream)):
+            for step in evaluation_steps(span, made.protocol.evaluate_every):
+                if stop_at is not None and step > stop_at:
+                    break
+                folder.evaluated(_evaluation(made, step, position, skill, rng))
+                folder.trained(_progress(made, step, position))
     return read_run(path)
 
 

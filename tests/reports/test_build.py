@@ -17,7 +17,7 @@ from legion_bench.reports.build import build_report
 from legion_bench.reports.names import safe_name
 from legion_bench.results.store import EVALUATIONS, Run, read_run
 
-from .conftest import MakeRun
+from .conftest import TASKS, MakeRun
 
 HOSTILE = "</script><script>alert('x')</script><img src=x onerror=alert(1)>\"'&{{ 7 * 7 }}"
 
@@ -72,6 +72,7 @@ def test_report_folder(runs: list[Run], tmp_path: Path) -> None:
     odd = safe_name("pkg.mod:Class")
     assert re.fullmatch(r"pkg-mod-class-[0-9a-f]{8}", odd)
     figures = {"average-performance--smoke", "task-success--smoke", "average-performance--mini"}
+    figures |= {"transfer--smoke", "stability-gap--smoke", "cost--smoke"}
     figures |= {"task-success--mini", "success-matrix--mini--a", "success-matrix--smoke--sac"}
     figures |= {f"success-matrix--smoke--{odd}"}
     figures |= {"aggregates--smoke", "performance-profiles--smoke", "improvement--smoke"}
@@ -79,7 +80,7 @@ def test_report_folder(runs: list[Run], tmp_path: Path) -> None:
     tables |= {f"success-matrix--smoke--{odd}", "aggregates", "improvement"}
     expected = {"index.html", "tables/curves.csv"}
     expected |= {f"figures/{name}.{suffix}" for name in figures for suffix in ("png", "pdf")}
-    expected |= {f"tables/{name}.{suffix}" for name in tables for suffix in ("csv", "md")}
+    expected |= {f"tables/{name}.{suffix}" for name in tables for suffix in ("csv", "md", "tex")}
     assert names == expected
     summary = pd.read_csv(out / "tables" / "summary.csv")
     assert summary["agent"].tolist() == ["a", "pkg.mod:Class", "sac"]
@@ -88,7 +89,7 @@ def test_report_folder(runs: list[Run], tmp_path: Path) -> None:
     assert "smoke/sac/seed2/evaluations.jsonl: the last line was torn" in page.text
     assert "smoke: 2 of 3" not in page.text
     assert "2 of 3" in page.text
-    assert page.tags.count("figure") == 10
+    assert page.tags.count("figure") == 13
     assert all(address.startswith(("data:", "#")) for address in page.addresses)
     assert "needs runs of single tasks to compare with: --reference." in page.text
     assert page.text.count("Forgetting (COOM)") == 1, "defined below, in no table"
@@ -122,25 +123,48 @@ def test_equal_runs_give_equal_reports(make_run: MakeRun, tmp_path: Path) -> Non
 
 
 def test_a_run_folder_cannot_inject_into_the_page(make_run: MakeRun, tmp_path: Path) -> None:
-    run = make_run(
-        "run",
-        agent=HOSTILE,
-        protocol=HOSTILE,
-        tasks=(HOSTILE, "push"),
-        versions={HOSTILE: HOSTILE},
-        git={"revision": HOSTILE, "dirty": True},
-        hardware={HOSTILE: HOSTILE},
-        threads={HOSTILE: None},
-        started=HOSTILE,
-    )
-    index = build_report([run], tmp_path / "report")
+    runs = [
+        make_run(
+            f"run{number}",
+            agent=HOSTILE,
+            protocol=HOSTILE + str(number),
+            tasks=tasks,
+            versions={HOSTILE: HOSTILE},
+            git={"revision": HOSTILE, "dirty": True},
+            hardware={HOSTILE: HOSTILE},
+            threads={HOSTILE: None},
+            started=HOSTILE,
+        )
+        for number, tasks in enumerate([(HOSTILE, "push"), ("push", HOSTILE)])
+    ]
+    index = build_report(runs, tmp_path / "report", left_out=[HOSTILE])
     text = index.read_text(encoding="utf-8")
     page = Page(text)
     assert page.tags.count("script") == 1
-    assert page.tags.count("img") == page.tags.count("figure") == 3
+    assert page.tags.count("img") == page.tags.count("figure") == 2 * 5 + 1
     assert page.handlers == []
     assert HOSTILE in "".join(page.words)
     assert all(path.is_relative_to(tmp_path / "report") for path in (tmp_path / "report").rglob("*"))
+
+
+def test_the_order_of_tasks_has_a_section_of_its_own(make_run: MakeRun, tmp_path: Path) -> None:
+    runs = [make_run(protocol="there"), make_run(protocol="back", tasks=TASKS[::-1])]
+    page = Page(build_report(runs, tmp_path / "report").read_text(encoding="utf-8"))
+    assert "#orders" in page.addresses
+    assert "in two orders or more" in page.text
+    table = pd.read_csv(tmp_path / "report" / "tables" / "orders.csv")
+    assert table[["protocols", "agent", "orders"]].to_numpy().tolist() == [["back, there", "sac", 2]]
+    for suffix in ("md", "tex"):
+        assert "back, there" in (tmp_path / "report" / "tables" / f"orders.{suffix}").read_text("utf-8")
+    single = Page(build_report(runs[:1], tmp_path / "single").read_text(encoding="utf-8"))
+    assert "#orders" not in single.addresses
+    assert not (tmp_path / "single" / "tables" / "orders.csv").exists()
+
+
+def test_runs_that_could_not_be_read_are_the_first_caution(make_run: MakeRun, tmp_path: Path) -> None:
+    said = "x/evaluations.jsonl, line 3: not JSON; this run is left out"
+    page = Page(build_report([make_run()], tmp_path / "report", left_out=[said]).read_text("utf-8"))
+    assert f"2 cautions {said}" in page.text
 
 
 def test_runs_that_define_nothing_still_make_a_report(make_run: MakeRun, tmp_path: Path) -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import msgspec
+import pytest
 
 from legion_bench.metrics import compute
 from legion_bench.reports.measured import measure, measure_all, to_average
@@ -40,14 +43,47 @@ def test_a_log_that_cannot_be_used_is_a_warning_not_a_crash(make_run: MakeRun) -
     log.write_bytes(b"".join(lines[:17] + lines[18:]))
     measured = measure(read_run(run.path))
     assert measured.performance is None
-    assert measured.warnings == ("seed0: step 200: task 'push' has 3 evaluation episodes, expected 4",)
+    assert measured.warnings == (
+        "seed0/evaluations.jsonl: step 200: task 'push' has 3 evaluation episodes, expected 4;"
+        " the run has no metrics, and figures leave it out",
+    )
     assert {value.value for value in measured.metrics.values()} == {None}
 
 
 def test_a_run_without_any_evaluation(make_run: MakeRun) -> None:
     run = make_run()
     (run.path / EVALUATIONS).write_bytes(b"")
-    assert measure(read_run(run.path)).warnings == ("seed0: the evaluation log is empty",)
+    (warning,) = measure(read_run(run.path)).warnings
+    assert warning.startswith("seed0/evaluations.jsonl: the evaluation log is empty;")
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (
+            lambda lines: [*lines[:15], lines[14], *lines[15:]],
+            ", line 16: step 200: episode 2 of task 'reach'",
+        ),
+        (
+            lambda lines: [*lines[24:36], *lines[:24], *lines[36:]],
+            ", line 13: the log's steps are not in order",
+        ),
+        (lambda lines: lines[:24] + lines[36:], ": the evaluation at step 400 is missing;"),
+        (lambda lines: lines[:24] + lines[48:], ": the evaluation at step 400 is missing, and 1 later;"),
+        (lambda lines: [one for one in lines if b'"episode":3' not in one], ": it has 3 episodes per task"),
+    ],
+    ids=["repeated", "disordered", "missing", "two-missing", "fewer-episodes"],
+)
+def test_a_warning_names_file_and_line_and_what_follows(
+    make_run: MakeRun, change: Callable[[list[bytes]], list[bytes]], said: str
+) -> None:
+    log = make_run().path / EVALUATIONS
+    log.write_bytes(b"".join(change(log.read_bytes().splitlines(keepends=True))))
+    (found,) = measure_all([read_run(log.parent)])
+    assert found.performance is None
+    warning = found.warnings[-1]
+    assert warning.startswith(f"seed0/evaluations.jsonl{said}")
+    assert warning.endswith("; the run has no metrics, and figures leave it out")
 
 
 def test_folders_are_relative_to_what_the_runs_share(make_run: MakeRun) -> None:

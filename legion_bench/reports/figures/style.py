@@ -58,7 +58,9 @@ def lines(axes: Axes, bands: pd.DataFrame, styles: Mapping[str, Style]) -> None:
     for agent, band in bands.groupby("agent", sort=False):
         style = styles[str(agent)]
         axes.fill_between(band["step"], band["low"], band["high"], color=style["color"], alpha=0.18, lw=0)
-        axes.plot(band["step"], band["mean"], lw=1.4, **style)
+        # Solid lines below, so that where agents agree the dashes of others are seen.
+        above = 2 + 0.1 * bool(style["linestyle"][1])
+        axes.plot(band["step"], band["mean"], lw=1.4, zorder=above, **style)
 
 
 def frame(axes: Axes, total_steps: int) -> None:

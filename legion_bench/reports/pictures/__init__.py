@@ -1,4 +1,4 @@
-"""The figures of one protocol, each with the caption that makes it readable alone."""
+"""The figures of a report, each with the caption that makes it readable alone."""
 
 from __future__ import annotations
 
@@ -7,14 +7,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from legion_bench.reports.figures import Style
 from legion_bench.reports.measured import Measured, to_average
 from legion_bench.reports.pictures.captions import Picture
+from legion_bench.reports.pictures.comparisons import built_on, cost, stability, transfer
 from legion_bench.reports.pictures.knowledge import knowledge
+from legion_bench.reports.pictures.orders import orders
 from legion_bench.reports.pictures.recall import recall
 from legion_bench.reports.pictures.statistics import statistics
-from legion_bench.reports.pictures.success import success
+from legion_bench.reports.pictures.success import matrices, success
 
-__all__ = ["Picture", "pictures"]
+__all__ = ["Picture", "orders", "pictures"]
 
-_FAMILIES = (success, statistics, recall, knowledge)
+_FAMILIES = (success, statistics, transfer, stability, built_on, cost, recall, knowledge, matrices)
 """In the order of the page: each yields figures of runs of one protocol, all with a usable log."""
 
 

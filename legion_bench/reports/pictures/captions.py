@@ -31,6 +31,14 @@ def lines(runs: Sequence[Measured]) -> str:
     )
 
 
+def bars(runs: Sequence[Measured]) -> str:
+    """Say what bars, whiskers and dots are, for metrics of complete runs."""
+    return (
+        f"Bars are means over seeds ({seeds(runs)}), whiskers 95 % bootstrap intervals over seeds (none for"
+        f" one seed), dots single runs; “–”: undefined for that agent. {setting(runs[0])}"
+    )
+
+
 def setting(run: Measured) -> str:
     """Say which protocol a figure is of, and how many episodes are behind a number."""
     manifest = run.run.manifest

@@ -13,9 +13,13 @@ from legion_bench.reports.pictures.captions import Picture, lines, seeds, settin
 
 
 def success(runs: Sequence[Measured], styles: Mapping[str, Style]) -> Iterator[Picture]:
-    """Yield average performance, success per task, and a success matrix per agent."""
+    """Yield average performance and success per task."""
     yield _average_performance(runs, styles)
     yield _task_success(runs, styles)
+
+
+def matrices(runs: Sequence[Measured], styles: Mapping[str, Style]) -> Iterator[Picture]:
+    """Yield a success matrix per agent."""
     for _, group in groupby(runs, key=lambda run: run.agent):
         yield _success_matrix(list(group))
 

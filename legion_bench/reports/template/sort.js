@@ -10,7 +10,7 @@ for (const button of document.querySelectorAll("table.sortable th button")) {
     const key = (row) => {
       const cell = row.cells[heading.cellIndex];
       const text = cell.dataset.sort ?? cell.textContent.trim();
-      return numeric ? parseFloat(text) : text;
+      return numeric ? parseFloat(text.replace("−", "-").replaceAll(",", "")) : text;
     };
     const compare = (a, b) => {
       if (numeric && (isNaN(a) || isNaN(b))) return isNaN(a) - isNaN(b);

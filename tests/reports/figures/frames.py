@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 
 from legion_bench.protocols.schedule import Span
@@ -23,3 +24,15 @@ def bands(agents: tuple[str, ...] = ("sac", "ewc")) -> pd.DataFrame:
 
 def matrix() -> pd.DataFrame:
     return pd.DataFrame({-1: [0.0, 0.1], 0: [0.9, 0.2], 1: [0.4, 0.8]}, index=["reach", "push"])
+
+
+def metrics() -> pd.DataFrame:
+    """Of sac two runs, of ewc one, which has no interval."""
+    rows = [
+        ("average_performance", "sac", 0.6, 0.5, 0.7, [0.5, 0.7]),
+        ("average_performance", "ewc", 0.4, np.nan, np.nan, [0.4]),
+        ("forgetting_cw", "sac", -0.1, -0.2, 0.0, [-0.2, 0.0]),
+        ("forgetting_cw", "ewc", 0.3, np.nan, np.nan, [0.3]),
+    ]
+    frame = pd.DataFrame(rows, columns=["metric", "agent", "mean", "low", "high", "values"])
+    return frame.assign(values=[np.array(values) for values in frame["values"]])
