@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from legion_bench.reports.figures.heat import heat_map, ink
-from legion_bench.reports.figures.style import NORMAL, SMALL, Style, headline, legend, plain
+from legion_bench.reports.figures.style import NORMAL, SMALL, Style, headline, legend, opacity, plain
 from legion_bench.reports.tables import AGGREGATES, MISSING, number
 
 _QUARTERS = (0, 0.25, 0.5, 0.75, 1)
@@ -72,7 +72,7 @@ def performance_profiles(profiles: pd.DataFrame, styles: Mapping[str, Style], ti
             shares["high"],
             step="post",
             color=style["color"],
-            alpha=0.12,
+            alpha=opacity(profiles["agent"].nunique()),
             lw=0,
         )
         axes.plot(part["threshold"], shares["value"], lw=1.4, drawstyle="steps-post", **style)

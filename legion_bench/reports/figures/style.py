@@ -53,11 +53,17 @@ def shade(axes: Axes, spans: Sequence[Span]) -> None:
         axes.axvspan(span.start, span.stop, color=SHADE, lw=0, zorder=0)
 
 
+def opacity(agents: int) -> float:
+    """Return that of the bands of so many agents, which lie over one another."""
+    return 0.18 if agents <= 8 else 0.06
+
+
 def lines(axes: Axes, bands: pd.DataFrame, styles: Mapping[str, Style]) -> None:
     """Draw one line and band per agent; columns as of :func:`legion_bench.reports.frames.bands_frame`."""
+    alpha = opacity(bands["agent"].nunique())
     for agent, band in bands.groupby("agent", sort=False):
         style = styles[str(agent)]
-        axes.fill_between(band["step"], band["low"], band["high"], color=style["color"], alpha=0.18, lw=0)
+        axes.fill_between(band["step"], band["low"], band["high"], color=style["color"], alpha=alpha, lw=0)
         # Solid lines below, so that where agents agree the dashes of others are seen.
         above = 2 + 0.1 * bool(style["linestyle"][1])
         axes.plot(band["step"], band["mean"], lw=1.4, zorder=above, **style)
@@ -80,10 +86,12 @@ def legend(figure: Figure, bands: pd.DataFrame, styles: Mapping[str, Style]) -> 
     """Name the agents below the figure."""
     agents = list(dict.fromkeys(bands["agent"]))
     lines = [Line2D([], [], lw=1.8, label=plain(agent), **styles[agent]) for agent in agents]
+    longest = max(len(plain(agent)) for agent in agents)
+    column = 6 * SMALL + 0.6 * SMALL * longest  # points: line, gaps and letters
     figure.legend(
         handles=lines,
         loc="outside lower center",
-        ncols=min(4, len(lines)),
+        ncols=min(4, len(lines), max(1, int(72 * figure.get_figwidth() / column))),
         frameon=False,
         fontsize=SMALL,
         handlelength=3.2,
