@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -92,7 +92,7 @@ class Section:
                 if value.reason or value.left_out:
                     found.setdefault(what, {}).setdefault(metric.title, []).append(run.folder)
         notes = [_note(*what, metrics, len(self.runs)) for what, metrics in found.items()]
-        return notes + list(dict.fromkeys(_against(run) for run in self.runs if _against(run)))
+        return [*notes, *_against(self.runs)]
 
 
 @dataclass(frozen=True)
@@ -200,13 +200,17 @@ def _note(what: str, why: str, metrics: Mapping[str, Sequence[str]], runs: int) 
     return f"{names} {what} for {which}: {why}."
 
 
-def _against(run: Measured) -> str:
-    """Return “Forward transfer of ewc is measured against 5 single-task runs of sac.”, or nothing."""
-    if isinstance(run.reference, Undefined):
-        return ""
-    kind = "shipped single-task run" if run.reference.shipped else "single-task run"
-    runs = f"{run.reference.runs} {kind}{'s' if run.reference.runs > 1 else ''}"
-    return f"Forward transfer of {run.agent} is measured against {runs} of {run.reference.agent}."
+def _against(runs: Sequence[Measured]) -> Iterator[str]:
+    """Yield “Forward transfer of ewc, sac is measured against 5 single-task runs of sac.”, …."""
+    measured: dict[str, dict[str, None]] = {}
+    for run in runs:
+        if isinstance(run.reference, Undefined):
+            continue
+        kind = "shipped single-task run" if run.reference.shipped else "single-task run"
+        reference = f"{run.reference.runs} {kind}{'s' if run.reference.runs > 1 else ''}"
+        measured.setdefault(f"{reference} of {run.reference.agent}", {})[run.agent] = None
+    for reference, agents in measured.items():
+        yield f"Forward transfer of {', '.join(agents)} is measured against {reference}."
 
 
 def _platforms(runs: Sequence[Measured]) -> list[Platform]:

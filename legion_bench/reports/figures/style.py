@@ -87,11 +87,14 @@ def legend(figure: Figure, bands: pd.DataFrame, styles: Mapping[str, Style]) -> 
     agents = list(dict.fromkeys(bands["agent"]))
     lines = [Line2D([], [], lw=1.8, label=plain(agent), **styles[agent]) for agent in agents]
     longest = max(len(plain(agent)) for agent in agents)
-    column = 6 * SMALL + 0.6 * SMALL * longest  # points: line, gaps and letters
+    width = 6 * SMALL + 0.6 * SMALL * longest  # points: line, gaps and letters
+    columns = min(4, len(lines), max(1, int(72 * figure.get_figwidth() / width)))
+    # A long legend makes the figure higher, not what it shows lower.
+    figure.set_figheight(figure.get_figheight() + 0.19 * (-(-len(lines) // columns) - 1))
     figure.legend(
         handles=lines,
         loc="outside lower center",
-        ncols=min(4, len(lines), max(1, int(72 * figure.get_figwidth() / column))),
+        ncols=columns,
         frameon=False,
         fontsize=SMALL,
         handlelength=3.2,
