@@ -15,6 +15,8 @@ from legion_bench.sweeps.loop import Outcome
 
 _PATIENCE = 120.0
 """Seconds: processes of a node that the cluster has given up may live on for a while."""
+_STOP_EVERY = 5.0
+"""Seconds."""
 
 
 class Cluster:
@@ -60,10 +62,13 @@ class Cluster:
 class _Task:
     def __init__(self, ray: Any, reference: Any) -> None:
         self._ray, self._reference = ray, reference
+        self._stop_again: float | None = None
 
     def outcome(self) -> Outcome | None:
         ready, _ = self._ray.wait([self._reference], timeout=0)
         if not ready:
+            if self._stop_again is not None and time.monotonic() > self._stop_again:
+                self.stop()  # the exception was lost where Python ignores it, in a callback say
             return None
         try:
             self._ray.get(self._reference)
@@ -75,6 +80,7 @@ class _Task:
 
     def stop(self) -> None:
         self._ray.cancel(self._reference)
+        self._stop_again = time.monotonic() + _STOP_EVERY
 
 
 def train(protocol: str, agent: str, seed: int, path: str, checkpoint_minutes: float) -> None:

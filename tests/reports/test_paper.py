@@ -143,7 +143,9 @@ def test_components_of_ours_lie_beside_the_published(tmp_path: Path) -> None:
 def test_multi_task_runs_lie_beside_the_published(tmp_path: Path) -> None:
     card, skill = load_stream("kuka-curriculum"), {0: 0, 5_000_000: 1, 10_000_000: 0}
     made = manifest(agent="mine", tasks=card.tasks, stream=card)
-    protocol = msgspec.structs.replace(made.protocol, regime="multi-task", evaluation_episodes=1)
+    protocol = msgspec.structs.replace(
+        made.protocol, regime="multi-task", evaluation_episodes=1, evaluate_every=5_000_000
+    )
     with RunFolder(tmp_path / "run", msgspec.structs.replace(made, protocol=protocol)) as folder:
         for step, success in skill.items():
             folder.evaluated(
