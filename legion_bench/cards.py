@@ -269,5 +269,5 @@ def _is_path(name: str) -> bool:
 def _read(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # numbers of too many digits, and too deep a nesting, too
         raise CardError(f"{path}: not valid TOML: {error}") from None
