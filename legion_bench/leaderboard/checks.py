@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 from importlib.metadata import version
-from itertools import combinations, pairwise
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -38,7 +38,7 @@ def check_runs(runs: Sequence[Run]) -> None:
         raise BundleError("it holds no run")
     for run in runs:
         check_manifest(run)
-    for one, other in pairwise(runs):
+    for one, other in combinations(runs, 2):
         _check_same(one, other)
     official(runs[0].manifest)
     plan = phases(runs[0].manifest.protocol, runs[0].manifest.stream)
@@ -107,12 +107,23 @@ def official(made: Manifest) -> None:
 
 
 def _check_same(one: Run, other: Run) -> None:
-    for part in ("protocol", "stream", "tasks", "agent", "versions"):
-        if getattr(one.manifest, part) != getattr(other.manifest, part):
-            raise BundleError(
-                f"{one.path.name} and {other.path.name} differ in {part}: a bundle is one agent's runs under"
-                " one protocol, with the same versions; submit them apart"
-            )
+    """Raise unless two runs have the same cards, and the same versions of all packages that both name.
+
+    Which they name depends on what was installed beside those that the agent uses.
+    """
+    mine, theirs = one.manifest, other.manifest
+    wrong = [
+        part
+        for part in ("protocol", "stream", "tasks", "agent")
+        if getattr(mine, part) != getattr(theirs, part)
+    ]
+    shared = mine.versions.keys() & theirs.versions.keys()
+    wrong += [name for name in sorted(shared) if mine.versions[name] != theirs.versions[name]]
+    if wrong:
+        raise BundleError(
+            f"{one.path.name} and {other.path.name} differ in {wrong[0]}: a bundle is one agent's runs under"
+            " one protocol, with the same versions; submit them apart"
+        )
 
 
 def _check_episodes(run: Run, plan: Sequence[Phase]) -> None:
