@@ -30,7 +30,9 @@ MAX_RUNS = 100
 MAX_RUN_CARDS = 2**20
 """Bytes of ``run.json``, or of the index."""
 MAX_LOG = 2**28
-"""Bytes of one log: ten times those of a run of 10 M steps and 100,000 episodes."""
+"""Bytes of ``evaluations.jsonl``: ten times those of a run of 100,000 episodes."""
+MAX_PROGRESS = 2**24
+"""Bytes of another log: ten times those of a run of 1,000 evaluations."""
 MAX_TOTAL = 2**32
 MAX_RATIO = 400
 """Of unpacked to packed size. Logs of a fixed placement, which repeat themselves, reach some 50."""
@@ -152,6 +154,11 @@ def printable(text: object) -> str:
     return "".join(letter if letter.isprintable() else "�" for letter in str(text))
 
 
+def shown(value: object) -> str:
+    """Return a value of unknown origin in short."""
+    return ascii(value)[:300]
+
+
 def _check_end(file: BinaryIO) -> None:
     """Raise unless the list of members is short and ends the file, before zipfile reads all of it."""
     size = file.seek(0, 2)
@@ -194,7 +201,8 @@ def _check(info: zipfile.ZipInfo) -> None:
         raise BundleError(f"{name} is no plain file, perhaps a link: {_ALLOWED}")
     if info.flag_bits & 0x1 or info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
         raise BundleError(f"{name} is encrypted, or packed by another method than deflate; {_AGAIN}")
-    limit = MAX_LOG if PurePosixPath(name).name in _LOGS else MAX_RUN_CARDS
+    limits = {EVALUATIONS: MAX_LOG, TRAINING: MAX_PROGRESS, KNOWLEDGE: MAX_PROGRESS}
+    limit = limits.get(PurePosixPath(name).name, MAX_RUN_CARDS)
     if info.file_size > limit:
         raise BundleError(f"{name} has {info.file_size:,} bytes, at most {limit:,} are read")
     if info.file_size > MAX_RATIO * max(info.compress_size, 1):

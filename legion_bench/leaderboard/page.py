@@ -105,7 +105,7 @@ def frame(tracks: Mapping[Track, Sequence[Row]]) -> pd.DataFrame:
             "finished": row.entry.finished,
             "code": row.entry.code,
             "legion_bench": row.entry.manifest.versions.get("legion-bench"),
-            "bundle": row.entry.bundle.name,
+            "bundle": row.link,
             "sha256": row.entry.sha256,
             "cards": row.cards,
         }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 import pandas as pd
@@ -40,7 +41,8 @@ class Entry:
     @property
     def finished(self) -> str:
         """The day on which the last run finished, as its machine had it: “2026-01-02”."""
-        return max(run.run.manifest.finished or "" for run in self.runs)[:10]
+        ends = [datetime.fromisoformat(run.run.manifest.finished or "") for run in self.runs]
+        return max(ends).date().isoformat()
 
     @property
     def code(self) -> str:

@@ -134,6 +134,7 @@ def test_a_member_that_is_not_packed_is_read(sound: Path, tmp_path: Path) -> Non
     ("limit", "value", "match"),
     [
         ("MAX_LOG", 1000, f"{LOG} has .* bytes, at most 1,000 are read"),
+        ("MAX_PROGRESS", 1000, "seed-3/training.jsonl has .* bytes, at most 1,000 are read"),
         ("MAX_RUN_CARDS", 100, f"{INDEX}|run.json has .* bytes, at most 100 are read"),
         ("MAX_TOTAL", 10_000, "its members have .* bytes, at most 10,000 are read"),
         ("MAX_RATIO", 3, "is packed .* to 1, at most 3 to 1"),

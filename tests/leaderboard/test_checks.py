@@ -13,7 +13,8 @@ import pytest
 
 from legion_bench import cards
 from legion_bench.errors import BundleError
-from legion_bench.leaderboard.checks import check_runs, scheduled
+from legion_bench.leaderboard.checks import check_runs
+from legion_bench.leaderboard.logs import scheduled
 from legion_bench.leaderboard.verify import verify
 from legion_bench.protocols.schedule import phases
 from legion_bench.results.store import EVALUATIONS, KNOWLEDGE, MANIFEST, TRAINING, read_run
@@ -47,6 +48,10 @@ def deep(levels: int) -> Any:
         (lambda run: run["agent"].update(name="a\x1b[31m"), "must be at most 80 printable letters"),
         (lambda run: run["agent"].update(name="a" * 81), "must be at most 80 printable letters"),
         (lambda run: run["agent"].update(title="\u202etitle"), "must be at most 200 printable letters"),
+        (lambda run: run["agent"].update(name="=1+1"), "the first a letter or digit"),
+        (lambda run: run["versions"].update(numpy="=1+1"), "'=1[+]1' is neither a version nor a revision"),
+        (lambda run: run["git"].update(revision="@SUM(A1)"), "is neither a version nor a revision"),
+        (lambda run: run["git"].update(revision=True), "True is neither a version nor a revision"),
         (lambda run: run["agent"]["parameters"].update(more=deep(40)), "nested more than 16 deep"),
         (lambda run: run["versions"].update(mujoco="3.2.0"), "mujoco was '3.2.0', here it is"),
         (lambda run: run["versions"].pop("metaworld"), "metaworld was None, here it is"),

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from legion_bench import cards, catalogue
-from legion_bench.leaderboard import bundle, checks
+from legion_bench.leaderboard import bundle, checks, logs
 from legion_bench.leaderboard.tracks import Track
 from legion_bench.leaderboard.verify import verify
 from legion_bench.protocols.schedule import phases
@@ -72,7 +72,7 @@ def test_ten_seeds_of_a_mini_protocol_take_seconds(tmp_path: Path, monkeypatch: 
         made = msgspec.structs.replace(
             like, seed=seed, protocol=protocol, stream=stream, tasks=tasks, status="running"
         )
-        columns = {name: values.tolist() for name, values in checks.scheduled(protocol, stream, plan).items()}
+        columns = {name: values.tolist() for name, values in logs.scheduled(protocol, stream, plan).items()}
         names = [stream.tasks[task] for task in columns.pop("task")]
         success = rng.integers(0, 2, len(names)).tolist()
         totals = (1500 * rng.random(len(names))).tolist()
