@@ -7,6 +7,7 @@ An agent card may extend another: it then says only what is different.
 
 from __future__ import annotations
 
+import os
 import re
 import tomllib
 from collections.abc import Collection, Mapping
@@ -245,7 +246,7 @@ def _find(kind: str, folder: str, name: str, relative_to: Path | None = None) ->
     """Return where a card lies."""
     if _is_path(name):
         path = (relative_to or Path()) / name
-        if not path.is_file():
+        if not os.path.isfile(path):  # unlike Path.is_file, of any name
             raise CardError(f"{kind} card {path} not found")
         return path
     if name not in catalogue.names(folder):
@@ -269,5 +270,5 @@ def _is_path(name: str) -> bool:
 def _read(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # numbers of too many digits, and too deep a nesting, too
         raise CardError(f"{path}: not valid TOML: {error}") from None

@@ -38,6 +38,10 @@ class MetricError(LegionBenchError):
     """An evaluation log does not define what was asked of it."""
 
 
+class BundleError(LegionBenchError):
+    """A submission to the leaderboard is damaged, incomplete, or not what its protocol asks for."""
+
+
 class LanguageError(LegionBenchError):
     """A sentence cannot be embedded."""
 

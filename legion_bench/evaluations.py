@@ -65,14 +65,15 @@ class Evaluations(Sequence[EvaluationRecord]):
     def joined(cls, parts: Iterable[Evaluations]) -> Evaluations:
         """Return several one after another."""
         all_parts = [cls.of(()), *parts]
-        names = tuple(dict.fromkeys(name for part in all_parts for name in part.names))
+        names = dict.fromkeys(name for part in all_parts for name in part.names)
+        numbers = {name: number for number, name in enumerate(names)}  # a hostile log may have a million
         recoded = [
-            _smallest(np.array([names.index(name) for name in part.names], np.int64))[part.task]
+            _smallest(np.array([numbers[name] for name in part.names], np.int64))[part.task]
             for part in all_parts
         ]
         return cls(
             task=np.concatenate(recoded),
-            names=names,
+            names=tuple(names),
             **{
                 name: np.concatenate([getattr(part, name) for part in all_parts])
                 for name in (*_INTEGERS, "episode_return")

@@ -28,6 +28,8 @@ COMMANDS = (
     "paper",
     "metrics",
     "references",
+    "submit",
+    "leaderboard",
     "render",
     "export",
     "gallery",
@@ -76,6 +78,21 @@ def test_an_example_uses_only_options_there_are(command: str) -> None:
     assert lines
     for arguments in lines:
         assert found.make_context(command, arguments).command is found
+
+
+@pytest.mark.parametrize("command", ["verify", "build"])
+def test_an_example_of_the_leaderboards_commands_uses_only_options_there_are(
+    command: str, call: Call
+) -> None:
+    assert (
+        f"legion-bench leaderboard {command}" in call("leaderboard", command, "--help")[1].split("Example")[1]
+    )
+    group = typer.main.get_command(app).commands["leaderboard"]  # type: ignore[attr-defined]
+    found = group.commands[command]
+    for epilog in (found.epilog, group.epilog):
+        lines = [line.strip("`").split()[2:] for line in epilog.splitlines() if line.startswith("`legion")]
+        for _, *arguments in (line for line in lines if line[0] == command):
+            assert found.make_context(command, arguments).command is found
 
 
 def test_the_version_is_printed(call: Call) -> None:
@@ -411,3 +428,38 @@ def test_a_stack_writes_a_folder_for_each_seed(call: Call, tmp_path: Path) -> No
     for seed in (4, 5):
         assert f"Run written to runs/tiny/quick/seed-{seed}" in out
         assert Path(f"runs/tiny/quick/seed-{seed}/knowledge/1.npz").is_file()
+
+
+SMOKE = catalogue.root() / "results" / "smoke" / "runs"
+
+
+def test_runs_become_a_bundle_and_bundles_a_leaderboard(call: Call) -> None:
+    Path("bundles").mkdir()
+    for name in ("random", "sac-packnet-small"):
+        code, out, err = call("submit", SMOKE / name, "--out", f"bundles/{name}.zip")
+        assert code == 0, err
+        assert f"bundles/{name}.zip: {name}, seeds 3, 4, 5" in out
+        assert f"Bundle written to bundles/{name}.zip" in out
+    code, out, _ = call("leaderboard", "verify", "bundles/sac-packnet-small.zip")
+    assert code == 0
+    assert "on smoke, kuka, identity known" in out
+    assert "1.00 [1.00, 1.00]" in out
+    code, out, _ = call("leaderboard", "build", "bundles", "--out", "board")
+    assert code == 0
+    assert "Leaderboard written to board/index.html" in out
+    assert "sac-packnet-small" in Path("board/index.html").read_text("utf-8")
+
+
+def test_a_bundle_that_is_refused_does_not_hide_the_others(call: Call) -> None:
+    assert call("submit", SMOKE / "random", "--out", "good.zip")[0] == 0
+    Path("bad.zip").write_bytes(Path("good.zip").read_bytes()[:-100])
+    for command in (["verify"], ["build", "--out", "board"]):
+        code, out, err = call("leaderboard", *command, "bad.zip", "good.zip")
+        assert code == 1
+        assert err.startswith("refused: bad.zip: ")
+        assert "Traceback" not in err
+        assert "good.zip: random" in out or "Leaderboard written" in out
+    code, _, err = call("leaderboard", "build", "bad.zip", "--out", "none")
+    assert code == 2
+    assert "no bundles to show" in err
+    assert not Path("none").exists()

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import time
+from dataclasses import replace
+
 import msgspec
 import numpy as np
 import pytest
@@ -54,6 +57,18 @@ def test_logs_differ_in_any_number(field: str) -> None:
     other = msgspec.structs.replace(RECORD, **{field: 7})
     assert Evaluations.of([RECORD]) == Evaluations.of([RECORD])
     assert Evaluations.of([other]) != Evaluations.of([RECORD])
+
+
+def test_a_log_of_ever_new_tasks_takes_no_longer() -> None:
+    """A hostile log: each name looked for among all others would take minutes."""
+    part = Evaluations.of([RECORD] * 10_000)
+    parts = [
+        replace(part, task=np.arange(10_000), names=tuple(f"{block} {at}" for at in range(10_000)))
+        for block in range(20)
+    ]
+    started = time.perf_counter()
+    assert Evaluations.joined(parts)[-1].task == "19 9999"
+    assert time.perf_counter() - started < 10
 
 
 def test_logs_differ_in_tasks_order_and_length_and_from_lists() -> None:

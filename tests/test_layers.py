@@ -27,6 +27,7 @@ FLOORS = {
     **dict.fromkeys(
         (
             *("launch", "sweeps", "render", "export", "gallery", "audit", "doctor", "listing", "progress"),
+            "leaderboard",
             *("cli", "__main__"),
         ),
         5,

@@ -134,7 +134,7 @@ def image(picture: Picture, out: Path) -> Image:
 
 def render_paper(blocks: Sequence[Block], cautions: Sequence[str]) -> str:
     """Return the page of the published results."""
-    return _page("paper.html", blocks=blocks, cautions=cautions, source=published.SOURCE)
+    return page(_TEMPLATE / "paper.html", blocks=blocks, cautions=cautions, source=published.SOURCE)
 
 
 def render(
@@ -152,8 +152,8 @@ def render(
         blocks: what comes after the protocols.
     """
     runs = [run for section in sections for run in section.runs]
-    return _page(
-        "index.html",
+    return page(
+        _TEMPLATE / "index.html",
         sections=sections,
         blocks=blocks,
         run_count=len(runs),
@@ -164,9 +164,15 @@ def render(
     )
 
 
-def _page(template: str, **content: object) -> str:
+def page(template: Path, **content: object) -> str:
+    """Return a page of our looks, whose content is escaped.
+
+    Args:
+        template: may import what lies beside this module's own templates.
+        content: what it shows, by the names that it uses.
+    """
     environment = Environment(
-        loader=FileSystemLoader(_TEMPLATE),
+        loader=FileSystemLoader([template.parent, _TEMPLATE]),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -176,7 +182,7 @@ def _page(template: str, **content: object) -> str:
     environment.globals |= {"estimate": tables.estimate, "seeds": tables.seeds, "steps": tables.steps}
     environment.globals |= {"cost": tables.cost}
     script = (_TEMPLATE / "sort.js").read_text(encoding="utf-8")
-    return environment.get_template(template).render(
+    return environment.get_template(template.name).render(
         metrics=METRICS,
         headlines=HEADLINES,
         costs=tables.COSTS,

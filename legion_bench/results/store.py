@@ -45,6 +45,8 @@ _FILES = {MANIFEST, f"{MANIFEST}.tmp", *_LOGS, LOCK}
 _IDENTITY = ("seed", "protocol", "stream", "tasks", "agent", "versions")
 # Bytes of a log to decode at once.
 _BLOCK = 2**20
+# What decoding raises of a file that is not ours; RecursionError: nested too deeply.
+_UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
 Status = Literal["running", "finished", "failed", "interrupted"]
 Stage = Literal["new", "begun", "finished"]
@@ -389,7 +391,7 @@ def _read_manifest(path: Path) -> Manifest:
         return msgspec.json.decode(file.read_bytes(), type=Manifest)
     except FileNotFoundError:
         raise RunError(f"{path} is not a run folder: it has no {MANIFEST}") from None
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except _UNREADABLE as error:
         raise RunError(f"{file}: not a schema-{SCHEMA} manifest: {error}") from None
 
 
@@ -424,12 +426,12 @@ def _decode(decoder: msgspec.json.Decoder[_R], lines: bytes, where: str, number:
         # Several records in a line, or a record over several, pass there, but do not look like this.
         if lines.count(b"}\n{") + 1 == lines.count(b"\n") == len(records):
             return records
-    except (msgspec.MsgspecError, UnicodeDecodeError):
+    except _UNREADABLE:
         pass  # which line it was, one by one tells
     one_by_one = []
     for at, line in enumerate(lines.split(b"\n")[:-1], start=number):
         try:
             one_by_one.append(decoder.decode(line))
-        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        except _UNREADABLE as error:
             raise RunError(f"{where} {at}: {error}") from None
     return one_by_one
