@@ -51,7 +51,7 @@ def floors(performance: Performance, means: Floats, least_return: float) -> Floa
 
     That of so many independent episodes as there are behind each share (the binomial distribution's), at a
     share drawn towards 1/2 (Agresti & Coull 1998), because five equal seeds do not prove that there is
-    no spread. Forgetting is a difference of two shares.
+    no spread. Forgetting is a difference of two shares, each over several evaluations.
 
     Args:
         performance: of any of the runs.
@@ -60,8 +60,9 @@ def floors(performance: Performance, means: Floats, least_return: float) -> Floa
     """
     last = performance.success.shape[1] * performance.episodes
     every = last * len(performance.steps)
-    share = [_binomial(float(means[0]), every), _binomial(float(means[1]), last)]
-    return np.array([*share, least_return, np.sqrt(2) * share[1]])
+    end = float(means[1])
+    kept = np.sqrt(2) * _binomial(end, _WINDOW * last)
+    return np.array([_binomial(float(means[0]), every), _binomial(end, last), least_return, kept])
 
 
 def _binomial(share: float, trials: int) -> float:

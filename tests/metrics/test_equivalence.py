@@ -61,8 +61,9 @@ def test_floors_are_those_of_independent_episodes() -> None:
     made = performance(np.ones((4, 2)), (50, 100))
     found = floors(made, np.array([1.0, 1.0, 1.0, np.nan]), 0.01)
     every, last = (16 + 2) / (16 + 4), (4 + 2) / (4 + 4)
+    kept = (20 + 2) / (20 + 4)
     expected = [np.sqrt(every * (1 - every) / 16), np.sqrt(last * (1 - last) / 4), 0.01]
-    np.testing.assert_allclose(found, [*expected, np.sqrt(2) * expected[1]])
+    np.testing.assert_allclose(found, [*expected, np.sqrt(2 * kept * (1 - kept) / 20)])
 
 
 def test_a_band_by_hand() -> None:
