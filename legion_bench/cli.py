@@ -392,6 +392,8 @@ def reference_check(
     numbers = read_numbers(reference)
     read, broken = _read(runs)
     rows = regression.check(read, numbers)
+    for note in regression.other_versions(read, numbers):
+        err.print(f"[yellow]another version, so hardly identical:[/] {escape(note)}", soft_wrap=True)
     table = Table(box=None, padding=(0, 2))
     for heading in ("agent", "quantity", "measured", "reference", "band", "verdict", "of"):
         table.add_column(heading, overflow="fold")

@@ -10,22 +10,24 @@ import argparse
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from scipy.stats import t as student
 
 from legion_bench import catalogue, launch
 from legion_bench.agents.legion import networks
 from legion_bench.agents.legion.agent import LegionAgent
+from legion_bench.metrics.equivalence import false_alarm_rate
 from legion_bench.protocols.evaluate import Evaluator
 from legion_bench.protocols.training import TrainingEnvs
-from legion_bench.reports.regression import Row, check
+from legion_bench.reports.regression import FALSE_ALARMS, LOSS_TOLERANCE, Row, check, sample
 from legion_bench.results.regression import Numbers, read
-from legion_bench.results.store import read_run
+from legion_bench.results.store import find_runs, read_run
 from legion_bench.seeding import parse_seeds
 
 SAC, LEGION = "sac-finetune-small", "legion-small"
@@ -146,27 +148,76 @@ def line(bug: Bug, agent: str, seeds: Sequence[int], rows: Sequence[Row]) -> str
     return f"| {' | '.join(cells)} |"
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--only", nargs="*", choices=BUGS, default=[name for name in BUGS])
-    parser.add_argument("--agents", nargs="*", help="of these alone")
-    parser.add_argument("--seeds", default="3,4")
-    chosen = parser.parse_args()
-    numbers = read(catalogue.root() / "results/reference/smoke.json")
-    seeds, wrong = parse_seeds(chosen.seeds), 0
-    heads = ("bug", "agent", "seeds", "steps", "counts that differ", "returns", "first losses", "verdict")
-    sys.stdout.write(f"| {' | '.join(heads)} |\n|{' --- |' * len(heads)}\n")
-    for name in chosen.only:
+def bugs(names: Sequence[str], agents: Sequence[str] | None, seeds: Sequence[int], numbers: Numbers) -> int:
+    """Print the table of bugs; return how many checks went wrong."""
+    wrong = 0
+    heads = ("bug", "agent", "seeds", "steps", "counts", "returns", "first losses", "verdict")
+    show(f"| {' | '.join(heads)} |\n|{' --- |' * len(heads)}")
+    for name in names:
         bug = BUGS[name]
         for agent in bug.agents:
-            if chosen.agents and agent not in chosen.agents:
+            if agents and agent not in agents:
                 continue
             with tempfile.TemporaryDirectory() as folder:
                 rows = rows_of(bug, agent, seeds, numbers, Path(folder))
-            sys.stdout.write(line(bug, agent, seeds, rows) + "\n")
-            sys.stdout.flush()
+            show(line(bug, agent, seeds, rows))
             wrong += any(row.verdict == "OUTSIDE" for row in rows) == (name == "none")
-    return 1 if wrong else 0
+    return wrong
+
+
+def splits(numbers: Numbers, draws: int = 2_000) -> None:
+    """Print how often two seeds of the learners, or of all agents, leave the bands of the others."""
+    learners = {SAC: 2, LEGION: 2}
+    everyone = {**learners, "sac-packnet-small": 1, "random": 2, "scripted": 2}
+    for length in (4, len(numbers.steps)):
+        samples = {
+            name: replace(one, values=one.values[:, keep], floor=one.floor[keep])
+            for name, one in sample(numbers, length).items()
+            for keep in [np.isfinite(one.values).all(axis=0)]
+        }
+        for runs in (learners, everyone):
+            for asked in (FALSE_ALARMS, 0.05, 0.2):
+                rate = false_alarm_rate(samples, runs, asked, np.random.default_rng(0), draws)
+                show(f"to step {numbers.steps[length - 1]:,}, {len(runs)} agents, {asked:.1%}: {rate:.2%}")
+
+
+def rounding(folders: Sequence[Path], numbers: Numbers) -> None:
+    """Print deviations of runs, and how likely one is beyond the tolerance if their logarithms are normal."""
+    found = []
+    for path in find_runs(folders):
+        rows = {row.quantity: row for row in check([read_run(path)], numbers)}
+        if "first losses" in rows:
+            losses, returns = rows["first losses"], rows["returns before learning"]
+            found.append(losses.measured)
+            show(f"{losses.agent}, {losses.where}: {losses.measured:.1e}; returns {returns.measured:.1e}")
+    logs = np.log10(found)
+    beyond = (np.log10(LOSS_TOLERANCE) - logs.mean()) / (logs.std(ddof=1) * np.sqrt(1 + 1 / len(logs)))
+    show(
+        f"{len(logs)} runs, largest {max(found):.1e}; beyond: {student.sf(beyond, len(logs) - 1):.2%} per run"
+    )
+
+
+def show(text: str) -> None:
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("what", choices=("bugs", "splits", "rounding"))
+    parser.add_argument("runs", nargs="*", type=Path, help="of rounding: run folders")
+    parser.add_argument("--only", choices=BUGS, action="append", help="of these bugs alone")
+    parser.add_argument("--agent", action="append", help="of these agents alone")
+    parser.add_argument("--seeds", default="3,4")
+    chosen = parser.parse_args()
+    numbers = read(catalogue.root() / "results/reference/smoke.json")
+    if chosen.what == "bugs":
+        return int(bugs(chosen.only or list(BUGS), chosen.agent, parse_seeds(chosen.seeds), numbers) > 0)
+    if chosen.what == "splits":
+        splits(numbers)
+    else:
+        rounding(chosen.runs, numbers)
+    return 0
 
 
 if __name__ == "__main__":

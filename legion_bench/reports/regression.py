@@ -185,6 +185,22 @@ def check(runs: Sequence[Run], numbers: Numbers) -> tuple[Row, ...]:
     return tuple(_rows(groups, agents, numbers))
 
 
+def other_versions(runs: Iterable[Run], numbers: Numbers) -> tuple[str, ...]:
+    """Return which packages, in words, runs were made with in other versions than any reference run."""
+    there: dict[str, set[str]] = {}
+    here: dict[str, set[str]] = {}
+    made = [run.versions for traces in numbers.agents for run in traces.runs]
+    for found, several in ((there, made), (here, [run.manifest.versions for run in runs])):
+        for versions in several:
+            for package, version in versions.items():
+                found.setdefault(package, set()).add(version)
+    return tuple(
+        f"{package} {', '.join(sorted(versions))}, there {', '.join(sorted(there.get(package, {'none'})))}"
+        for package, versions in sorted(here.items())
+        if versions - there.get(package, set())
+    )
+
+
 def _rows(groups: dict[str, list[Trace]], agents: dict[str, Traces], numbers: Numbers) -> Iterator[Row]:
     share = FALSE_ALARMS / len(groups)  # Bonferroni's, for all agents of a check
     for name, group in groups.items():

@@ -14,7 +14,7 @@ import pytest
 from legion_bench import catalogue
 from legion_bench.errors import MetricError
 from legion_bench.metrics.equivalence import QUANTITIES, false_alarm_rate
-from legion_bench.reports.regression import FALSE_ALARMS, Row, check, collect, sample
+from legion_bench.reports.regression import FALSE_ALARMS, Row, check, collect, other_versions, sample
 from legion_bench.results.regression import read
 from legion_bench.results.store import EVALUATIONS, Run, find_runs, read_run
 
@@ -124,6 +124,16 @@ def test_the_same_evaluations_at_another_cost_are_noticed(runs: list[Run], copy:
 def test_agents_that_no_longer_learn_leave_the_band(make_run: MakeRun, runs: list[Run]) -> None:
     rows = check([make_run(f"bad-{seed}", seed=seed, skill=0.0) for seed in range(10, 15)], collect(runs))
     assert verdicts(rows)["success_mean"] == "OUTSIDE"
+
+
+def test_other_versions_are_named(runs: list[Run]) -> None:
+    numbers = collect(runs)
+    assert other_versions(runs, numbers) == ()
+    newer = msgspec.structs.replace(runs[0].manifest, versions={"numpy": "9.0", "extra": "1.0"})
+    assert other_versions([replace(runs[0], manifest=newer)], numbers) == (
+        "extra 1.0, there none",
+        "numpy 9.0, there 2.4.0",
+    )
 
 
 def card(run: Run, part: str, **changes: Any) -> Run:
