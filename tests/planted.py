@@ -130,19 +130,20 @@ def rows_of(bug: Bug, agent: str, seeds: Sequence[int], numbers: Numbers, folder
 
 def line(bug: Bug, agent: str, seeds: Sequence[int], rows: Sequence[Row]) -> str:
     """Return a row of the table."""
-    measured = {row.quantity: row.measured for row in rows}
+    found = {row.quantity: row for row in rows}
     left = [row.quantity for row in rows if row.verdict == "OUTSIDE"]
     same = any(row.verdict == "identical" for row in rows)
-    losses = measured.get("first losses", np.nan)
-    returns = measured.get("returns before learning", np.nan)
+    deviations = [
+        f"{found[name].measured:.1e}" if name in found else "–"
+        for name in ("returns before learning", "first losses")
+    ]
     cells = (
         bug.title,
         agent,
         ", ".join(map(str, seeds)),
         f"{bug.stop_after:,}",
-        f"{measured['counts that differ']:.0f}",
-        "–" if same else f"{returns:.1e}",
-        "–" if same else f"{losses:.1e}",
+        f"{found['counts that differ'].measured:.0f}",
+        *deviations,
         f"**caught**: {', '.join(left)}" if left else "identical" if same else "inside",
     )
     return f"| {' | '.join(cells)} |"

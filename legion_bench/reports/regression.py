@@ -32,7 +32,7 @@ from legion_bench.types import Floats, TrainingRecord
 
 FALSE_ALARMS = 0.005
 """How likely any of a check's bands is left by chance; as much again is for the two tolerances."""
-RETURN_TOLERANCE = 0.01
+RETURN_TOLERANCE = 0.001
 """Of returns before learning, in units of the agent's mean return on the task."""
 LOSS_TOLERANCE = 0.2
 """Of the first losses, in units of their mean size over the agent's seeds. docs/regression.md says what
@@ -211,8 +211,12 @@ def _rows(groups: dict[str, list[Trace]], agents: dict[str, Traces], numbers: Nu
             yield _compare_counts(name, pairs)
         if pairs and not same:
             yield _compare_returns(name, pairs, runs)
-            if runs[0].losses:
-                yield _compare_losses(name, pairs, runs)
+            # Not of runs that were stopped before their first update.
+            learned = [
+                pair for pair in pairs if pair[0].losses or len(pair[0].success) == len(pair[1].success)
+            ]
+            if runs[0].losses and learned:
+                yield _compare_losses(name, learned, runs)
         yield from _compare_means(name, group, numbers, share, same=same)
 
 
@@ -266,7 +270,7 @@ def _compare_counts(name: str, pairs: Sequence[tuple[Trace, Trace]]) -> Row:
 def _compare_returns(name: str, pairs: Sequence[tuple[Trace, Trace]], runs: Sequence[Trace]) -> Row:
     """Compare evaluations before the first update, those of the same seed."""
     scale = np.mean([np.abs(run.returns).mean(axis=0) for run in runs], axis=0)
-    worst, where = 0.0, "none"
+    worst, where = 0.0, ""
     for trace, there in pairs:
         # The first evaluation, and those that the agent tells came before any update.
         length = 1
@@ -283,10 +287,8 @@ def _compare_losses(name: str, pairs: Sequence[tuple[Trace, Trace]], runs: Seque
     """Compare the means of losses over the first updates, those of the same seed."""
     names = sorted(runs[0].losses)
     scale = np.abs([_values(run, names) for run in runs]).mean(axis=0)
-    worst, where = 0.0, "none"
+    worst, where = 0.0, ""
     for trace, there in pairs:
-        if not trace.losses and len(trace.success) < len(there.success):
-            continue  # it was stopped before its first update
         if sorted(trace.losses) != names:
             return _tolerated(name, "first losses", np.inf, LOSS_TOLERANCE, "other losses than there")
         apart = deviation(_values(trace, names), _values(there, names), scale)

@@ -82,6 +82,13 @@ def test_a_run_that_was_stopped_is_judged_by_what_it_has(runs: list[Run], make_r
     assert rows[-1].where == "seed 2, to step 400"
 
 
+def test_a_run_that_was_stopped_before_its_first_update_has_no_losses(
+    runs: list[Run], make_run: MakeRun, copy: Callable[..., Run]
+) -> None:
+    stopped = copy(make_run("stopped", seed=2, stop_at=200), returns=1 + 1e-9, losses={})
+    assert "first losses" not in verdicts(check([stopped], collect(runs)))
+
+
 def test_other_rounding_is_inside(runs: list[Run], copy: Callable[..., Run]) -> None:
     numbers = collect(runs)
     other = copy(runs[0], returns=1 + 1e-6, losses={"critic": 0.5 * (1 + 1e-3)})
