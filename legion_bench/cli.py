@@ -400,7 +400,9 @@ def reference_check(
     for row in rows:
         table.add_row(*map(escape, regression.cells(row)))
     out.print(table)
-    out.print(f"Without any change at most {2 * regression.FALSE_ALARMS:.0%} of such checks fail.")
+    out.print(
+        f"Bands are set so that, without any change, at most {2 * regression.FALSE_ALARMS:.0%} of such checks fail."
+    )
     raise typer.Exit(1 if broken or any(row.verdict == "OUTSIDE" for row in rows) else 0)
 
 
