@@ -401,7 +401,7 @@ def reference_check(
         table.add_row(*map(escape, regression.cells(row)))
     out.print(table)
     out.print(
-        f"Bands are set so that, without any change, at most {2 * regression.FALSE_ALARMS:.0%} of such checks fail."
+        f"Meant so that without any change at most {2 * regression.FALSE_ALARMS:.0%} of such checks fail."
     )
     raise typer.Exit(1 if broken or any(row.verdict == "OUTSIDE" for row in rows) else 0)
 
