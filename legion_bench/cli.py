@@ -76,6 +76,7 @@ def list_(
         "legion-bench run --protocol smoke --agent my_package.agents:MyAgent --seed 3",
         "legion-bench run --protocol ./mine.toml --agent ./my-agent.toml --out runs/try",
         "legion-bench run --protocol smoke --agent legion-small --seeds 0-4 --stack",
+        "legion-bench run --protocol smoke --agent legion-small --stop-after 3000",
     )
 )
 def run(
@@ -96,6 +97,15 @@ def run(
     checkpoint_minutes: Annotated[
         float, typer.Option(help="Least time between checkpoints; 0: at every evaluation.", min=0)
     ] = 10.0,
+    stop_after: Annotated[
+        int | None,
+        typer.Option(
+            metavar="STEPS",
+            help="Leave the run unfinished after the first evaluation at so many environment steps or more;"
+            " the same command without this goes on.",
+            min=0,
+        ),
+    ] = None,
 ) -> None:
     """Train one agent under one protocol.
 
@@ -107,6 +117,8 @@ def run(
 
     if stack != (seeds is not None) or (stack and seed is not None):
         raise LegionBenchError("--seeds and --stack go together, and without --seed")
+    if stack and stop_after is not None:
+        raise LegionBenchError("--stop-after is for single runs: leave it or --stack out")
     if overwrite:
         err.print("[yellow]--overwrite: a run that is already in the folder will be deleted[/]")
     try:
@@ -121,6 +133,7 @@ def run(
                         out_,
                         overwrite=overwrite,
                         checkpoint_minutes=checkpoint_minutes,
+                        stop_after=stop_after,
                         watch=watch,
                         say=say,
                     )
@@ -325,6 +338,73 @@ def references(
     for made in collect(read):
         path, seeds = write(made, out_), ", ".join(str(one.seed) for one in made.seeds)
         out.print(f"Written to {escape(str(path))}: seeds {seeds}", soft_wrap=True)
+
+
+reference_app = typer.Typer(
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    help="Reference numbers: what the code measured, to notice when that changes."
+    " (Not what forward transfer is measured against: that is `references`.)",
+    epilog=_example(
+        "legion-bench reference make results/smoke/runs --out results/reference/smoke.json",
+        "legion-bench reference check runs/smoke --reference results/reference/smoke.json",
+    ),
+)
+app.add_typer(reference_app, name="reference")
+
+
+@reference_app.command(
+    "make",
+    epilog=_example("legion-bench reference make results/smoke/runs --out results/reference/smoke.json"),
+)
+def reference_make(
+    runs: Runs,
+    out_: Annotated[Path, typer.Option("--out", help="File to write.")],
+    agent: Annotated[
+        list[str] | None, typer.Option(help="Leave the others out; may be repeated. [default: all]")
+    ] = None,
+) -> None:
+    """Write reference numbers of finished runs of one protocol."""
+    from legion_bench.reports.regression import collect
+    from legion_bench.results.regression import write
+
+    read, broken = _read(runs)
+    if broken:
+        raise RunError("nothing was written: reference numbers must not lack runs by accident")
+    numbers = collect(read, agent or None)
+    out.print(f"Written to {escape(str(write(numbers, out_)))}", soft_wrap=True)
+    for traces in numbers.agents:
+        seeds = ", ".join(str(run.seed) for run in traces.runs)
+        out.print(f"{escape(traces.agent.name)}: seeds {seeds}", soft_wrap=True)
+
+
+@reference_app.command(
+    "check",
+    epilog=_example("legion-bench reference check runs/smoke --reference results/reference/smoke.json"),
+)
+def reference_check(
+    runs: Runs,
+    reference: Annotated[Path, typer.Option(help="File that `reference make` wrote.")],
+) -> None:
+    """Compare runs, finished or not, with reference numbers; exit code 1 if any leaves its band."""
+    from legion_bench.reports import regression
+    from legion_bench.results.regression import read as read_numbers
+
+    numbers = read_numbers(reference)
+    read, broken = _read(runs)
+    rows = regression.check(read, numbers)
+    for note in regression.other_versions(read, numbers):
+        err.print(f"[yellow]another version, so hardly identical:[/] {escape(note)}", soft_wrap=True)
+    table = Table(box=None, padding=(0, 2))
+    for heading in ("agent", "quantity", "measured", "reference", "band", "verdict", "of"):
+        table.add_column(heading, overflow="fold")
+    for row in rows:
+        table.add_row(*map(escape, regression.cells(row)))
+    out.print(table)
+    out.print(
+        f"Meant so that without any change at most {2 * regression.FALSE_ALARMS:.0%} of such checks fail."
+    )
+    raise typer.Exit(1 if broken or any(row.verdict == "OUTSIDE" for row in rows) else 0)
 
 
 def _read(paths: list[Path]) -> tuple[list[Run], list[str]]:

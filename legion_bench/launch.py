@@ -6,7 +6,7 @@ import math
 import sys
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import msgspec
@@ -15,7 +15,8 @@ from legion_bench import agents, cards, threads
 from legion_bench.cards import AgentCard, ProtocolCard, StreamCard
 from legion_bench.errors import CardError, RunError, StackError
 from legion_bench.protocols.checks import is_stateful
-from legion_bench.protocols.runner import Watch, train, unwatched
+from legion_bench.protocols.runner import Reached, Watch, train, until, unwatched
+from legion_bench.protocols.schedule import spans
 from legion_bench.results import checkpoints, provenance
 from legion_bench.results.checkpoints import Checkpoint
 from legion_bench.results.lock import locked
@@ -39,6 +40,7 @@ def run(
     *,
     overwrite: bool = False,
     checkpoint_minutes: float = 10.0,
+    stop_after: int | None = None,
     watch: Watch = unwatched,
     say: Say = unheard,
 ) -> Path:
@@ -54,6 +56,8 @@ def run(
         out: the run folder; by default ``runs/<protocol>/<agent>/seed-<seed>``.
         overwrite: delete a run that is already there.
         checkpoint_minutes: least time between checkpoints; 0 for one per evaluation.
+        stop_after: leave the run unfinished after the first evaluation at so many environment steps or
+            more, with a checkpoint; its budget stays what the protocol says.
         watch: told of progress; see :mod:`legion_bench.protocols.runner`.
         say: told what becomes of a run that was stopped.
 
@@ -69,7 +73,12 @@ def run(
         # Asked again: another process may have been here until now.
         if job.check(overwrite=overwrite):
             checkpoint = _last_checkpoint(job.path, learner, say)
-        job.train(learner, checkpoint, checkpoint_minutes, watch)
+        if stop_after is None or stop_after >= job.steps:
+            job.train(learner, checkpoint, checkpoint_minutes, watch)
+            return job.path
+        with suppress(Reached):
+            job.train(learner, checkpoint, checkpoint_minutes, until(watch, stop_after))
+    say(f"the run is not finished: it was to stop after step {stop_after:,}, and goes on when asked again")
     return job.path
 
 
@@ -190,6 +199,11 @@ class Job:
         """Return a fresh agent for the visit at ``position``, where it has one of its own, or for all."""
         alone = self.protocol.regime == "single-task"
         return build_agent(self.agent, self.stream, self.seed, position if alone else None)
+
+    @property
+    def steps(self) -> int:
+        """Environment steps of the whole run."""
+        return spans(self.protocol, self.stream)[-1].stop
 
     @property
     def stage(self) -> Stage:

@@ -30,6 +30,7 @@ COMMANDS = (
     "references",
     "submit",
     "leaderboard",
+    "reference",
     "render",
     "export",
     "gallery",
@@ -95,6 +96,17 @@ def test_an_example_of_the_leaderboards_commands_uses_only_options_there_are(
             assert found.make_context(command, arguments).command is found
 
 
+@pytest.mark.parametrize("command", ["make", "check"])
+def test_a_commands_own_commands_have_an_example_that_parses(command: str, call: Call) -> None:
+    code, out, _ = call("reference", command, "--help")
+    assert code == 0
+    usage, line = [line for line in out.splitlines() if f"legion-bench reference {command} " in line]
+    assert "Usage" in usage
+    group = typer.main.get_command(app).commands["reference"]  # type: ignore[attr-defined]
+    found = group.commands[command]
+    assert found.make_context(command, line.strip(" │`").split()[3:]).command is found
+
+
 def test_the_version_is_printed(call: Call) -> None:
     assert call("--version")[:2] == (0, f"legion-bench {__version__}\n")
 
@@ -138,6 +150,8 @@ def test_run_says_where_it_wrote_and_what_to_do_next(call: Call, tiny_protocol: 
         (["run", "--protocol", "smoke", "--agent", "random", "--seed", "-1"], "seed must be in"),
         (["metrics", "nowhere"], "nowhere does not exist"),
         (["report", "nowhere"], "nowhere does not exist"),
+        (["reference", "check", "nowhere", "--reference", "none.json"], "none.json is no file of"),
+        (["reference", "make", "nowhere", "--out", "made.json"], "nowhere does not exist"),
         (["render", "--out", "film.avi"], "must end in .png, .gif, .mp4"),
         (["render", "--out", "film.png", "--task", "reech"], "did you mean 'reach'?"),
         (["render", "--out", "film.png", "--agent", "scriptd"], "did you mean 'scripted'?"),
@@ -463,3 +477,74 @@ def test_a_bundle_that_is_refused_does_not_hide_the_others(call: Call) -> None:
     assert code == 2
     assert "no bundles to show" in err
     assert not Path("none").exists()
+
+
+@pytest.fixture(scope="session")
+def several(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Runs of the tiny protocol with two seeds."""
+    folder = tmp_path_factory.mktemp("several")
+    card = str(write_protocol(folder))
+    for seed in (1, 2):
+        launch.run(card, "random", seed, folder / "runs" / f"seed-{seed}")
+    return folder / "runs"
+
+
+def test_reference_numbers_are_made_and_checked(call: Call, several: Path, finished: Path) -> None:
+    code, out, _ = call("reference", "make", several, "--out", "numbers/mini.json")
+    assert (code, out) == (0, "Written to numbers/mini.json\nrandom: seeds 1, 2\n")
+    code, out, _ = call("reference", "check", finished, "--reference", "numbers/mini.json")
+    assert code == 0
+    for word in (
+        "measured",
+        "reference",
+        "band",
+        "verdict",
+        "counts that differ",
+        "success_mean",
+        "identical",
+    ):
+        assert word in out
+    assert "OUTSIDE" not in out
+    assert "at most 1% of such checks fail" in out
+
+
+def test_a_run_that_leaves_a_band_is_exit_code_1(call: Call, several: Path, run_folder: Path) -> None:
+    call("reference", "make", several, "--out", "mini.json")
+    log = run_folder / EVALUATIONS
+    log.write_text(log.read_text().replace('"return":', '"return":-'))
+    code, out, _ = call("reference", "check", run_folder, "--reference", "mini.json")
+    assert code == 1
+    (line,) = [line for line in out.splitlines() if "OUTSIDE" in line]
+    assert "returns before learning" in line
+
+
+def test_reference_numbers_are_not_made_of_fewer_runs_than_were_named(
+    call: Call, several: Path, run_folder: Path
+) -> None:
+    (run_folder / MANIFEST).write_text("{}")
+    code, _, err = call("reference", "make", several, run_folder, "--out", "mini.json")
+    assert code == 2
+    assert "nothing was written" in err
+    assert not Path("mini.json").exists()
+    call("reference", "make", several, "--out", "mini.json")
+    assert call("reference", "check", several, run_folder, "--reference", "mini.json")[0] == 1
+
+
+def test_what_cannot_be_checked_is_one_line(call: Call, several: Path) -> None:
+    code, _, err = call("reference", "check", several, "--reference", "none.json")
+    assert (code, err.count("\n")) == (2, 1)
+    assert "none.json is no file of reference numbers" in err
+    code, _, err = call("reference", "make", several, "--out", "mini.json", "--agent", "randon")
+    assert code == 2
+    assert "did you mean 'random'?" in err
+
+
+def test_a_run_can_be_stopped_after_some_steps(call: Call, tiny_protocol: Path) -> None:
+    arguments = ["run", "--protocol", tiny_protocol, "--agent", "random"]
+    code, _, err = call(*arguments, "--stop-after", "20")
+    assert code == 0
+    assert "the run is not finished" in err
+    assert call(*arguments)[0] == 0
+    code, _, err = call(*arguments, "--seeds", "0,1", "--stack", "--stop-after", "20")
+    assert code == 2
+    assert "--stop-after is for single runs" in err

@@ -13,7 +13,7 @@ from legion_bench import launch
 from legion_bench.agents.random import RandomAgent
 from legion_bench.cards import AgentCard, load_protocol
 from legion_bench.errors import CardError, LegionBenchError, RunError
-from legion_bench.results.store import read_run
+from legion_bench.results.store import EVALUATIONS, read_run
 from legion_bench.seeding import MAX_SEED, derive
 from tests.helpers import contents, write_protocol
 
@@ -158,6 +158,30 @@ def test_a_run_that_stops_keeps_what_it_measured(
     assert [record.step for record in run.training] == [16, 32, 40, 48]
     assert max(record.step for record in run.evaluations) == 48
     assert run.warnings == ()
+
+
+def test_a_run_stops_after_the_evaluation_that_was_asked_for_and_goes_on(
+    tiny_protocol: Path, finished: Path, tmp_path: Path
+) -> None:
+    said: list[str] = []
+    arguments = (str(tiny_protocol), "random", 1, tmp_path / "run")
+    path = launch.run(*arguments, stop_after=20, say=said.append)
+    stopped, whole = read_run(path), read_run(finished)
+    assert (stopped.manifest.status, stopped.manifest.stream) == ("interrupted", whole.manifest.stream)
+    assert stopped.evaluations[-1].step == 32  # the first evaluation at 20 or later
+    assert stopped.evaluations == whole.evaluations[: len(stopped.evaluations)]
+    assert said == ["the run is not finished: it was to stop after step 20, and goes on when asked again"]
+    launch.run(*arguments, say=said.append)
+    assert (path / EVALUATIONS).read_bytes() == (finished / EVALUATIONS).read_bytes()
+    assert len(said) == 2  # that it goes on; this agent, which cannot, starts over
+
+
+@pytest.mark.parametrize("steps", [80, 1_000])
+def test_a_run_that_is_to_stop_at_its_end_or_later_is_finished(
+    steps: int, tiny_protocol: Path, tmp_path: Path
+) -> None:
+    path = launch.run(str(tiny_protocol), "random", 1, tmp_path / "run", stop_after=steps)
+    assert read_run(path).manifest.status == "finished"
 
 
 def test_an_agent_is_built_from_the_stream_and_the_seed(tiny_protocol: Path) -> None:

@@ -56,6 +56,21 @@ evaluation the mean success over tasks. A KeyboardInterrupt that it raises stops
 between two steps, with a checkpoint."""
 
 
+class Reached(KeyboardInterrupt):
+    """A run has come as far as it was asked to."""
+
+
+def until(watch: Watch, steps: int) -> Watch:
+    """Return ``watch``, stopping the run after the first evaluation at ``steps`` or later."""
+
+    def watched(step: int, visit: TaskInfo | None, success: float | None) -> None:
+        watch(step, visit, success)
+        if success is not None and step >= steps:
+            raise Reached
+
+    return watched
+
+
 Successor = Callable[[int], Agent]
 """Builds the agent that is trained alone on the visit at a position of the stream."""
 

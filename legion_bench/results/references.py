@@ -7,21 +7,18 @@ edited by hand is noticed.
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta
 
 from legion_bench import catalogue
 from legion_bench.cards import AgentCard, ProtocolCard, StreamCard, TaskCard
-from legion_bench.errors import RunError
+from legion_bench.results import sealed
 
 SCHEMA: Literal[1] = 1
 FOLDER = "results/references"
-_HASH = "sha256"
 Auc = Annotated[float, Meta(ge=0, le=1)]
 
 
@@ -56,12 +53,8 @@ def shipped() -> tuple[Path, ...]:
 
 def write(reference: SingleTask, folder: Path) -> Path:
     """Write a reference below ``folder``, in place of the one that is there; return its path."""
-    path = folder / reference.protocol.name / f"{reference.agent.name.replace(':', '.')}.json"
-    content: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(reference))
-    text = msgspec.json.format(msgspec.json.encode({**content, _HASH: _sha256(content)}), indent=2)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(text + b"\n")
-    return path
+    name = f"{reference.agent.name.replace(':', '.')}.json"
+    return sealed.write(folder / reference.protocol.name / name, reference)
 
 
 def read(path: Path) -> SingleTask:
@@ -71,17 +64,4 @@ def read(path: Path) -> SingleTask:
         RunError: it cannot be read, or is not what was written.
     """
     remedy = "restore it, or make it anew with `legion-bench references`"
-    try:
-        content = msgspec.json.decode(path.read_bytes(), type=dict[str, Any])
-        if content.pop(_HASH, None) != _sha256(content):
-            raise RunError(
-                f"{path} was edited after it was made: {_HASH} is not that of its contents; {remedy}"
-            )
-        return msgspec.convert(content, SingleTask)
-    except (OSError, msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise RunError(f"{path} is no reference of schema {SCHEMA}: {error}; {remedy}") from None
-
-
-def _sha256(content: Mapping[str, Any]) -> str:
-    # Of what the file says rather than of today's structs: cards may gain fields.
-    return hashlib.sha256(msgspec.json.encode(content, order="sorted")).hexdigest()
+    return sealed.read(path, SingleTask, f"reference of schema {SCHEMA}", remedy)
