@@ -400,7 +400,8 @@ def reference_check(
         table.add_column(heading, overflow="fold")
     for row in rows:
         table.add_row(*map(escape, regression.cells(row)))
-    out.print(table)
+    # A log has 80 columns for all it knows: lines that are too long are read more easily than folded words.
+    Console(emoji=False, width=max(out.width, 150)).print(table)
     out.print(
         f"Meant so that without any change at most {2 * regression.FALSE_ALARMS:.0%} of such checks fail."
     )
