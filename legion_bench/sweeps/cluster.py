@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 import time
 from importlib import import_module
@@ -15,8 +16,6 @@ from legion_bench.sweeps.loop import Outcome
 
 _PATIENCE = 120.0
 """Seconds: processes of a node that the cluster has given up may live on for a while."""
-_STOP_EVERY = 5.0
-"""Seconds."""
 
 
 class Cluster:
@@ -62,13 +61,10 @@ class Cluster:
 class _Task:
     def __init__(self, ray: Any, reference: Any) -> None:
         self._ray, self._reference = ray, reference
-        self._stop_again: float | None = None
 
     def outcome(self) -> Outcome | None:
         ready, _ = self._ray.wait([self._reference], timeout=0)
         if not ready:
-            if self._stop_again is not None and time.monotonic() > self._stop_again:
-                self.stop()  # the exception was lost where Python ignores it, in a callback say
             return None
         try:
             self._ray.get(self._reference)
@@ -80,11 +76,12 @@ class _Task:
 
     def stop(self) -> None:
         self._ray.cancel(self._reference)
-        self._stop_again = time.monotonic() + _STOP_EVERY
 
 
 def train(protocol: str, agent: str, seed: int, path: str, checkpoint_minutes: float) -> None:
     """Take a run to its end on a node of a cluster, wherever it began."""
+    # Ray stops a task by an interrupt, which processes that were started in the background ignore.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     deadline = time.monotonic() + _PATIENCE
     while True:
         try:
