@@ -488,10 +488,14 @@ def _verify(paths: list[Path]) -> tuple[list[Entry], bool]:
     from legion_bench import leaderboard as boards
     from legion_bench.errors import BundleError
 
+    found: list[Path] = []
+    for given in paths:
+        inside = sorted(given.glob("*.zip")) if given.is_dir() else [given]
+        if not inside:  # or nothing at all would pass for verified
+            raise BundleError(f"{given} holds no bundle (no .zip file)")
+        found += inside
     entries, refused = [], False
-    for path in (
-        found for given in paths for found in (sorted(given.glob("*.zip")) if given.is_dir() else [given])
-    ):
+    for path in found:
         try:
             entries.append(boards.verify(path))
         except BundleError as error:

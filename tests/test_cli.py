@@ -466,6 +466,14 @@ def test_runs_become_a_bundle_and_bundles_a_leaderboard(call: Call) -> None:
     assert "sac-packnet-small" in Path("board/index.html").read_text("utf-8")
 
 
+@pytest.mark.parametrize("command", [["verify"], ["build", "--out", "board"]])
+def test_a_folder_without_bundles_is_no_success(call: Call, command: list[str]) -> None:
+    Path("empty").mkdir()
+    code, _, err = call("leaderboard", *command, "empty")
+    assert code == 2
+    assert "empty holds no bundle" in err
+
+
 def test_a_bundle_that_is_refused_does_not_hide_the_others(call: Call) -> None:
     assert call("submit", SMOKE / "random", "--out", "good.zip")[0] == 0
     Path("bad.zip").write_bytes(Path("good.zip").read_bytes()[:-100])
