@@ -13,8 +13,9 @@ import numpy as np
 import pytest
 import typer
 
-from legion_bench import __version__, catalogue, cli, language, launch, metrics
+from legion_bench import __version__, catalogue, language, launch, metrics
 from legion_bench.cli import app, main
+from legion_bench.cli.console import err, out
 from legion_bench.errors import AgentError
 from legion_bench.results.store import EVALUATIONS, MANIFEST, read_run
 from tests.helpers import contents, write_protocol
@@ -47,7 +48,7 @@ def call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tm
     folder.mkdir()
     monkeypatch.chdir(folder)
     monkeypatch.setenv("COLUMNS", "200")
-    for console in (cli.out, cli.err):  # they have read COLUMNS when they were made
+    for console in (out, err):  # they have read COLUMNS when they were made
         monkeypatch.setattr(console, "width", 200)
 
     def run(*arguments: str | Path) -> tuple[int, str, str]:

@@ -12,7 +12,7 @@ from pathlib import Path
 import imageio.v3 as iio
 import pytest
 
-from legion_bench.cli import _stoppable
+from legion_bench.cli.training import _stoppable
 from legion_bench.protocols.runner import unwatched
 from legion_bench.results.store import EVALUATIONS, read_run
 from tests.helpers import command_line, python, write_protocol

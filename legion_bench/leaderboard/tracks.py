@@ -10,8 +10,16 @@ from legion_bench.cards import AgentCard, ProtocolCard, StreamCard
 
 IDENTITIES = {"one-hot": "known", "language": "language", "none": "hidden"}
 """Parameter ``identity`` of an agent's card → what the agent is told of the task that it is in."""
+DEFAULTS = {
+    "legion_bench.agents.legion.agent:LegionAgent": "language",
+    "legion_bench.agents.random:RandomAgent": "none",
+    "legion_bench.agents.scripted:ScriptedAgent": "one-hot",
+    "legion_bench.agents.sb3:Sb3Agent": "none",
+}
+"""What our own agents are told where their card does not say. Classes of others are never asked: that would
+run their code."""
 UNSTATED = "unstated"
-"""Where a card has no such parameter, or another value."""
+"""Where neither says, or the card says something else."""
 
 
 @dataclass(frozen=True, order=True)
@@ -27,7 +35,7 @@ class Track:
 def track(protocol: ProtocolCard, stream: StreamCard, agent: AgentCard) -> Track:
     """Return the track that runs belong to, as their cards say."""
     robots = [stream.robot, *([protocol.evaluation_robot] if protocol.evaluation_robot else [])]
-    stated = agent.parameters.get("identity")
+    stated = agent.parameters.get("identity", DEFAULTS.get(agent.entry_point))
     identity = IDENTITIES.get(stated, UNSTATED) if isinstance(stated, str) else UNSTATED
     return Track(protocol.name, " → ".join(robots), identity)
 

@@ -8,8 +8,10 @@ import msgspec
 import pandas as pd
 import pytest
 
-from legion_bench import cards
-from legion_bench.leaderboard.tracks import Track, places, track
+from legion_bench import cards, catalogue
+from legion_bench.agents.legion.config import LegionConfig
+from legion_bench.agents.sb3.config import Sb3Config
+from legion_bench.leaderboard.tracks import DEFAULTS, Track, places, track
 
 
 @pytest.mark.parametrize(
@@ -26,8 +28,28 @@ from legion_bench.leaderboard.tracks import Track, places, track
 )
 def test_identity_is_what_the_agents_card_says(stated: dict[str, object], identity: str) -> None:
     protocol, stream = cards.load_protocol("smoke")
-    agent = msgspec.structs.replace(cards.load_agent("random"), parameters=stated)
+    agent = msgspec.structs.replace(cards.load_agent("random"), entry_point="a.b:C", parameters=stated)
     assert track(protocol, stream, agent) == Track("smoke", "kuka", identity)
+
+
+@pytest.mark.parametrize(
+    ("name", "identity"),
+    [
+        ("legion-small", "language"),
+        ("legion-no-language", "known"),
+        ("sac-finetune-small", "known"),
+        ("random", "hidden"),
+        ("scripted", "known"),
+    ],
+)
+def test_where_a_card_of_ours_does_not_say_its_class_does(name: str, identity: str) -> None:
+    assert track(*cards.load_protocol("smoke"), cards.load_agent(name)).identity == identity
+
+
+def test_defaults_are_those_of_our_classes() -> None:
+    assert {cards.load_agent(name).entry_point for name in catalogue.names("agents")} == set(DEFAULTS)
+    assert DEFAULTS["legion_bench.agents.legion.agent:LegionAgent"] == LegionConfig().identity
+    assert DEFAULTS["legion_bench.agents.sb3:Sb3Agent"] == Sb3Config(algorithm="SAC").identity
 
 
 def test_a_track_names_both_robots_where_they_differ() -> None:

@@ -1,0 +1,52 @@
+"""The command line: wires everything, holds no logic. A module for each kind of command."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+
+from legion_bench import __version__, threads
+from legion_bench.cli import boards, catalogue, regression, reporting, training
+from legion_bench.cli.console import err, out
+from legion_bench.errors import LegionBenchError
+
+threads.pin()  # before torch loads and reads its environment
+
+app = typer.Typer(
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
+    help="Continual reinforcement learning on KUKA Meta-World streams.",
+)
+for commands in (training, reporting, regression, boards, catalogue):
+    app.add_typer(commands.app)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        out.print(f"legion-bench {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _main(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    pass
+
+
+def main() -> None:
+    """Run the command line; a user's mistake is one line on standard error."""
+    try:
+        app()
+    except LegionBenchError as error:
+        err.print(f"[red]error:[/] {escape(str(error))}", soft_wrap=True)
+        sys.exit(2)
+    except OSError as error:  # no space, no permission, a file where a folder should be
+        err.print(f"[red]error:[/] {escape(str(error))}", soft_wrap=True)
+        sys.exit(1)
