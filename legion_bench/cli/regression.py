@@ -39,7 +39,7 @@ def reference_make(
     ] = None,
 ) -> None:
     """Write reference numbers of finished runs of one protocol."""
-    from legion_bench.reports.regression import collect
+    from legion_bench.reports.traces import collect
     from legion_bench.results.regression import write
 
     read, broken = read_runs(runs)

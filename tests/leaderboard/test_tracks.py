@@ -36,7 +36,7 @@ def test_identity_is_what_the_agents_card_says(stated: dict[str, object], identi
     ("name", "identity"),
     [
         ("legion-small", "language"),
-        ("legion-no-language", "known"),
+        ("legion-no-language", "hidden"),
         ("sac-finetune-small", "known"),
         ("random", "hidden"),
         ("scripted", "known"),

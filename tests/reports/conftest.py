@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -139,3 +140,15 @@ def make_run(tmp_path: Path) -> MakeRun:
         return write_run(path, made, skill, stop_at)
 
     return make
+
+
+@pytest.fixture
+def runs(make_run: MakeRun) -> list[Run]:
+    """Five complete runs of one agent."""
+    return [make_run(seed=seed) for seed in range(5)]
+
+
+def with_card(run: Run, part: str, **changes: Any) -> Run:
+    """Return a run whose protocol, stream or agent card is another."""
+    changed = msgspec.structs.replace(getattr(run.manifest, part), **changes)
+    return replace(run, manifest=msgspec.structs.replace(run.manifest, **{part: changed}))

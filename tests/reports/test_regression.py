@@ -14,20 +14,14 @@ import pytest
 from legion_bench import catalogue
 from legion_bench.errors import MetricError
 from legion_bench.metrics.equivalence import QUANTITIES, false_alarm_rate
-from legion_bench.reports.regression import FALSE_ALARMS, Row, check, collect, other_versions, sample
+from legion_bench.reports.regression import FALSE_ALARMS, Row, check, other_versions, sample
+from legion_bench.reports.traces import collect
 from legion_bench.results.regression import read
-from legion_bench.results.store import EVALUATIONS, Run, find_runs, read_run
+from legion_bench.results.store import EVALUATIONS, Run, read_run
 
-from .conftest import MakeRun
+from .conftest import MakeRun, with_card
 
 COMMITTED = catalogue.root() / "results/reference/smoke.json"
-RUNS = catalogue.root() / "results/smoke/runs"
-AGENTS = ("legion-small", "sac-finetune-small", "sac-packnet-small", "random", "scripted")
-
-
-@pytest.fixture
-def runs(make_run: MakeRun) -> list[Run]:
-    return [make_run(seed=seed) for seed in range(5)]
 
 
 @pytest.fixture
@@ -143,19 +137,14 @@ def test_other_versions_are_named(runs: list[Run]) -> None:
     )
 
 
-def card(run: Run, part: str, **changes: Any) -> Run:
-    changed = msgspec.structs.replace(getattr(run.manifest, part), **changes)
-    return replace(run, manifest=msgspec.structs.replace(run.manifest, **{part: changed}))
-
-
 def test_what_cannot_be_compared_is_an_error(runs: list[Run], make_run: MakeRun) -> None:
     numbers = collect(runs)
     with pytest.raises(MetricError, match="another protocol card"):
-        check([card(runs[0], "protocol", evaluation_episodes=5)], numbers)
+        check([with_card(runs[0], "protocol", evaluation_episodes=5)], numbers)
     with pytest.raises(MetricError, match="another stream card"):
-        check([card(runs[0], "stream", horizon=10)], numbers)
+        check([with_card(runs[0], "stream", horizon=10)], numbers)
     with pytest.raises(MetricError, match="another agent card"):
-        check([card(runs[0], "agent", parameters={"rate": 1})], numbers)
+        check([with_card(runs[0], "agent", parameters={"rate": 1})], numbers)
     with pytest.raises(MetricError, match="unknown agent 'sacc': did you mean 'sac'"):
         check([make_run(agent="sacc")], numbers)
     with pytest.raises(MetricError, match="second of 'sac' with seed 0"):
@@ -163,25 +152,6 @@ def test_what_cannot_be_compared_is_an_error(runs: list[Run], make_run: MakeRun)
     failed = msgspec.structs.replace(runs[0].manifest, status="failed", error="OSError: full")
     with pytest.raises(MetricError, match="failed: OSError: full"):
         check([replace(runs[0], manifest=failed)], numbers)
-
-
-def test_numbers_are_made_of_whole_runs_of_one_protocol(runs: list[Run], make_run: MakeRun) -> None:
-    with pytest.raises(MetricError, match="not complete"):
-        collect([*runs, make_run(seed=7, stop_at=400)])
-    with pytest.raises(MetricError, match="same seed"):
-        collect([*runs, make_run("again", seed=0)])
-    with pytest.raises(MetricError, match="another protocol card"):
-        collect([*runs, make_run(protocol="other")])
-    with pytest.raises(MetricError, match="different agent cards"):
-        collect([*runs[:4], card(runs[4], "agent", title="Another")])
-    with pytest.raises(MetricError, match="unknown agent 'sca': did you mean 'sac'"):
-        collect(runs, ["sca"])
-    assert [one.agent.name for one in collect([*runs, make_run(agent="ewc")], ["sac"]).agents] == ["sac"]
-
-
-def test_the_committed_numbers_are_those_of_the_committed_runs() -> None:
-    folders = find_runs(RUNS / agent for agent in AGENTS)
-    assert collect([read_run(path) for path in folders], AGENTS) == read(COMMITTED)
 
 
 @pytest.mark.parametrize(
