@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 import torch
 
-from legion_bench import launch
+from legion_bench import catalogue, launch
 from legion_bench.errors import LegionBenchError, RunError
 from legion_bench.results.checkpoints import FOLDER
 from legion_bench.results.lock import locked
@@ -254,9 +254,11 @@ def test_a_folder_that_is_being_written_is_refused(stopped: Path) -> None:
         assert contents(stopped) == before
 
 
-def run_in_a_process(path: Path, minutes: float, stop_with: signal.Signals, lines: int, delay: float) -> int:
+def run_in_a_process(
+    path: Path, minutes: float, stop_with: signal.Signals, lines: int, delay: float, agent: str = TOY
+) -> int:
     """Begin or resume a run, and send it a signal once it has logged so many lines."""
-    arguments = ["run", "--protocol", path.parent / "protocol.toml", "--agent", TOY, "--out", path]
+    arguments = ["run", "--protocol", path.parent / "protocol.toml", "--agent", agent, "--out", path]
     options = [*map(str, arguments), "--checkpoint-minutes", str(minutes)]
     log, deadline = path / EVALUATIONS, time.monotonic() + 120
     with subprocess.Popen(
@@ -271,17 +273,48 @@ def run_in_a_process(path: Path, minutes: float, stop_with: signal.Signals, line
         return process.wait(timeout=60)
 
 
+def kill_and_go_on(folder: Path, agent: str, shares: Sequence[float], rng: random.Random) -> None:
+    """Kill a run once it has logged each share of its lines and a moment has passed; then let it end.
+
+    It has to end as one that nothing disturbed. Cards lie in ``folder``.
+    """
+    path, undisturbed = folder / "run", folder / "undisturbed"
+    launch.run(str(folder / "protocol.toml"), agent, out=undisturbed)
+    total = (undisturbed / EVALUATIONS).read_bytes().count(b"\n")
+    for share in shares:
+        run_in_a_process(path, 0, signal.SIGKILL, int(share * total), rng.uniform(0, 0.05), agent)
+    assert read_run(path).manifest.status == "running"
+    go_on(path, agent)
+    assert_same_results(path, undisturbed)
+
+
 @pytest.mark.skipif(os.name != "posix", reason="sends SIGKILL")
 @pytest.mark.parametrize("regime", CARDS)
 def test_killed_anywhere_it_ends_with_the_same_bytes(tmp_path: Path, regime: str) -> None:
-    card, path, rng = write_cards(tmp_path, regime, every=8), tmp_path / "run", random.Random(regime)
-    launch.run(str(card), TOY, out=tmp_path / "undisturbed")
-    total = (tmp_path / "undisturbed" / EVALUATIONS).read_bytes().count(b"\n")
-    for share in (0.2, 0.6):
-        run_in_a_process(path, 0, signal.SIGKILL, int(share * total), rng.uniform(0, 0.05))
-    assert read_run(path).manifest.status == "running"
-    go_on(path)
-    assert_same_results(path, tmp_path / "undisturbed")
+    """Twenty points in all, on MuJoCo."""
+    write_cards(tmp_path, regime, every=8)
+    rng = random.Random(regime)
+    kill_and_go_on(tmp_path, TOY, [place + rng.uniform(0, 0.2) for place in (0, 0.2, 0.4, 0.6)], rng)
+
+
+# What makes an agent of the catalogue learn within tens of steps, by the class that learns.
+HASTY = {
+    "legion-small": "learning_starts = 10\nbatch_size = 16\nfirst_fit = 50\nfit_every = 50\nfit_samples = 50",
+    "ppo-finetune-small": "options = { n_steps = 20, batch_size = 10 }",
+    "sac-packnet-small": "options = { learning_starts = 10, batch_size = 16 }\nmethod.retrain_steps = 9",
+}
+HASTE = "options = { learning_starts = 10, batch_size = 16 }"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="sends SIGKILL")
+@pytest.mark.parametrize("name", [name for name in catalogue.names("agents") if name.endswith("-small")])
+def test_every_learner_ends_with_the_same_bytes(tmp_path: Path, name: str) -> None:
+    card = tmp_path / "hasty.toml"
+    card.write_text(f'extends = "{name}"\ntitle = "T"\n[parameters]\n{HASTY.get(name, HASTE)}\n')
+    write_cards(tmp_path, every=20)
+    rng = random.Random(name)
+    kill_and_go_on(tmp_path, str(card), [rng.uniform(0.3, 0.7)], rng)
+    assert read_run(tmp_path / "run").training[-1].losses, "it has not learned"
 
 
 @pytest.mark.skipif(os.name != "posix", reason="sends SIGTERM")
