@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import sys
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
@@ -290,7 +289,7 @@ def _manifest(protocol: ProtocolCard, stream: StreamCard, agent: AgentCard, seed
         tasks=tuple(cards.load_task(name) for name in dict.fromkeys(stream.tasks)),
         agent=agent,
         started=now(),
-        command=(Path(sys.argv[0]).name, *sys.argv[1:]),
+        command=provenance.command(),
         versions=provenance.versions(agent.entry_point),
         git=provenance.git(),
         hardware=provenance.hardware(),

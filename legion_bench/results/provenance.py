@@ -6,6 +6,7 @@ import os
 import pkgutil
 import platform
 import subprocess
+import sys
 from importlib.metadata import PackageNotFoundError, packages_distributions, version
 from pathlib import Path
 
@@ -50,6 +51,24 @@ def _named(entry_point: str) -> tuple[str, ...]:
         return ()
     packages: tuple[str, ...] = tuple(getattr(agent, "packages", ()))
     return packages
+
+
+def command() -> tuple[str, ...]:
+    """Return the command line, for a record that others will read.
+
+    Paths below the working directory are as from there, others below the home directory as from ``~``:
+    where somebody's home is, and so mostly their name, is nobody's business.
+    """
+    program, *arguments = sys.argv
+    return (Path(program).name, *map(_shortened, arguments))
+
+
+def _shortened(argument: str) -> str:
+    path = Path(argument)
+    for folder, sign in ((Path.cwd(), Path()), (Path.home(), Path("~"))):
+        if path.is_absolute() and path.is_relative_to(folder):
+            return str(sign / path.relative_to(folder))
+    return argument
 
 
 def git() -> dict[str, str | bool | None]:

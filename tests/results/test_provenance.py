@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import subprocess
+import sys
 from importlib.metadata import version
 from pathlib import Path
 
@@ -74,3 +75,14 @@ def test_all_of_it_can_be_written_as_json() -> None:
 def test_the_package_an_agent_comes_from_is_named() -> None:
     assert provenance.versions("hypothesis.core:Agent")["hypothesis"] == version("hypothesis")
     assert "hypothesis" not in provenance.versions(AGENT)
+
+
+def test_the_command_tells_no_home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    here, home = tmp_path / "home" / "here", tmp_path / "home"
+    here.mkdir(parents=True)
+    monkeypatch.chdir(here)
+    monkeypatch.setenv("HOME", str(home))
+    given = ["run", "--out", str(here / "runs" / "a"), str(here), str(home / "b"), "../c", "/d"]
+    monkeypatch.setattr(sys, "argv", [str(home / "bin" / "legion-bench"), *given])
+    shown = ("run", "--out", "runs/a", ".", "~/b", "../c", "/d")
+    assert provenance.command() == ("legion-bench", *shown)
