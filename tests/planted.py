@@ -194,7 +194,7 @@ def rounding(folders: Sequence[Path], numbers: Numbers) -> None:
     logs = np.log10(found)
     beyond = (np.log10(LOSS_TOLERANCE) - logs.mean()) / (logs.std(ddof=1) * np.sqrt(1 + 1 / len(logs)))
     show(
-        f"{len(logs)} runs, largest {max(found):.1e}; beyond: {student.sf(beyond, len(logs) - 1):.2%} per run"
+        f"{len(logs)} runs, largest {max(found):.1e}; beyond: {student.sf(beyond, len(logs) - 1):.1e} per run"
     )
 
 

@@ -18,7 +18,7 @@ def test_committed_runs_can_be_submitted(tmp_path: Path) -> None:
     entry = submit([RUNS], out)
     assert entry.bundle == out
     assert entry.sha256 == verify(out).sha256
-    assert [run.seed for run in entry.runs] == [3, 4, 5]
+    assert [run.seed for run in entry.runs] == [3, 4, 5, 6, 7]
     assert list(tmp_path.iterdir()) == [out]
 
 
