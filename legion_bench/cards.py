@@ -7,6 +7,7 @@ An agent card may extend another: it then says only what is different.
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import tomllib
@@ -258,7 +259,21 @@ def _named(cls: type[_C], data: dict[str, Any], path: Path) -> _C:
     """Return the content of a file as a card, which is named by the file."""
     if "name" in data:
         raise CardError(f"{path}: 'name' cannot be set: a card is named by its file, here {path.stem!r}")
+    _check_finite(data, str(path))
     return convert(cls, {"name": path.stem, **data}, str(path), given=("name",))
+
+
+def _check_finite(value: Any, where: str) -> None:
+    """Raise at a number that a run's record, which is JSON, could not hold."""
+    match value:
+        case float() if not math.isfinite(value):
+            raise CardError(f"{where} is {value}: numbers in a card must be finite")
+        case dict():
+            for key, inner in value.items():
+                _check_finite(inner, f"{where}: {key}")
+        case list() | tuple():
+            for inner in value:
+                _check_finite(inner, where)
 
 
 def _is_path(name: str) -> bool:

@@ -81,6 +81,14 @@ def test_what_is_not_toml_is_an_error_that_names_the_file(tmp_path: Path, text: 
         load_agent(str(tmp_path / "bad.toml"))
 
 
+@pytest.mark.parametrize("number", ["nan", "inf", "-inf"])
+@pytest.mark.parametrize("value", ["{0}", "[1.0, {0}]", "{{ deep = [{0}] }}"])
+def test_a_number_that_no_record_could_hold_is_named(tmp_path: Path, number: str, value: str) -> None:
+    (tmp_path / "bad.toml").write_text(f"[parameters]\nrate = {value.format(number)}\n")
+    with pytest.raises(CardError, match=rf"bad\.toml: parameters: rate.* is {number}: .* must be finite"):
+        load_agent(str(tmp_path / "bad.toml"))
+
+
 @pytest.mark.parametrize(
     ("changes", "complaint"),
     [

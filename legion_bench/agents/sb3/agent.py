@@ -31,6 +31,8 @@ from legion_bench.language import embedding
 from legion_bench.seeding import derive
 from legion_bench.types import Actions, AgentSetup, Floats, Footprint, Ints, Metrics, TaskInfo, Transitions
 
+# What SB3 and PyTorch raise at options of the wrong type, or too large.
+_REFUSALS = (TypeError, ValueError, ArithmeticError, AssertionError, RuntimeError, MemoryError)
 _MULTI_HEAD = {"SAC": MultiHeadSacPolicy, "TD3": MultiHeadTd3Policy, "PPO": MultiHeadPpoPolicy}
 
 
@@ -183,7 +185,7 @@ class Sb3Agent:
                 policy = _MULTI_HEAD[config.algorithm]
                 kwargs["heads"] = self._slots
             model: Model = ALGORITHMS[config.algorithm](policy, _Spaces(self._setup), seed=seed, **options)
-        except (TypeError, ValueError, AssertionError, RuntimeError) as error:
+        except _REFUSALS as error:
             raise CardError(f"{config.algorithm} refuses the card's options: {error}") from error
         finally:
             random.setstate(python_state)

@@ -114,7 +114,10 @@ def checked(parameters: dict[str, Any]) -> Sb3Config:
         raise CardError("parameters.options: gradient_steps is 0: nothing would be learned")
     if on_policy and (config.action_noise or config.memory != "recent"):
         raise CardError("parameters: action_noise and memory are of SAC and TD3; PPO has no replay buffer")
-    if on_policy and config.options.get("policy_kwargs", {}).get("share_features_extractor") is False:
+    kwargs = config.options.get("policy_kwargs", {})
+    if not isinstance(kwargs, dict):
+        raise CardError(f"parameters.options: policy_kwargs must be a table, got {kwargs!r}")
+    if on_policy and kwargs.get("share_features_extractor") is False:
         raise CardError("parameters.options: policy_kwargs: PPO's networks share the task input")
     return config
 

@@ -118,6 +118,9 @@ def test_observations_and_rewards_are_scaled_as_the_card_says(make_agent: MakeAg
         ({"algorithm": "SAC", "reset": "buffer"}, "reset"),
         ({"algorithm": "SAC", "observation_scale": "big"}, "observation_scale"),
         ({"algorithm": "SAC", "options": {"learning_rat": 1}}, "SAC option .*did you mean 'learning_rate'"),
+        ({"algorithm": "PPO", "options": {"policy_kwargs": 1}}, "policy_kwargs must be a table, got 1"),
+        ({"algorithm": "SAC", "options": {"learning_rate": 10**4000}}, "SAC refuses the card's options"),
+        ({"algorithm": "SAC", "options": {"buffer_size": 10**12}}, "SAC refuses the card's options"),
     ],
 )
 def test_a_wrong_parameter_is_named(parameters: Any, complaint: str, make_setup: MakeSetup) -> None:
