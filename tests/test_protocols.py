@@ -54,3 +54,13 @@ def test_a_protocol_can_be_run_measured_and_reported(
     page = (tmp_path / "report" / "index.html").read_text(encoding="utf-8")
     assert name in page
     assert ("evaluated on" in page) == (protocol.evaluation_robot is not None)
+
+
+def test_cards_for_lifelong_small_remember_all_its_steps() -> None:
+    _, stream = load("lifelong-small")
+    memories = []
+    for name in catalogue.names("agents"):
+        if name.endswith("-lifelong-small"):
+            parameters = cards.load_agent(name).parameters
+            memories.append(parameters.get("options", parameters)["buffer_size"])
+    assert memories == [stream.total_steps] * 2

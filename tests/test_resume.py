@@ -297,20 +297,21 @@ def test_killed_anywhere_it_ends_with_the_same_bytes(tmp_path: Path, regime: str
     kill_and_go_on(tmp_path, TOY, [place + rng.uniform(0, 0.2) for place in (0, 0.2, 0.4, 0.6)], rng)
 
 
-# What makes an agent of the catalogue learn within tens of steps, by the class that learns.
+# What makes agents of the catalogue learn within tens of steps, by how their names begin.
 HASTY = {
-    "legion-small": "learning_starts = 10\nbatch_size = 16\nfirst_fit = 50\nfit_every = 50\nfit_samples = 50",
-    "ppo-finetune-small": "options = { n_steps = 20, batch_size = 10 }",
-    "sac-packnet-small": "options = { learning_starts = 10, batch_size = 16 }\nmethod.retrain_steps = 9",
+    "legion": "learning_starts = 10\nbatch_size = 16\nfirst_fit = 50\nfit_every = 50\nfit_samples = 50",
+    "ppo": "options = { n_steps = 20, batch_size = 10 }",
+    "sac-packnet": "options = { learning_starts = 10, batch_size = 16 }\nmethod.retrain_steps = 9",
+    "": "options = { learning_starts = 10, batch_size = 16 }",
 }
-HASTE = "options = { learning_starts = 10, batch_size = 16 }"
 
 
 @pytest.mark.skipif(os.name != "posix", reason="sends SIGKILL")
 @pytest.mark.parametrize("name", [name for name in catalogue.names("agents") if name.endswith("-small")])
 def test_every_learner_ends_with_the_same_bytes(tmp_path: Path, name: str) -> None:
     card = tmp_path / "hasty.toml"
-    card.write_text(f'extends = "{name}"\ntitle = "T"\n[parameters]\n{HASTY.get(name, HASTE)}\n')
+    haste = next(haste for beginning, haste in HASTY.items() if name.startswith(beginning))
+    card.write_text(f'extends = "{name}"\ntitle = "T"\n[parameters]\n{haste}\n')
     write_cards(tmp_path, every=20)
     rng = random.Random(name)
     kill_and_go_on(tmp_path, str(card), [rng.uniform(0.3, 0.7)], rng)

@@ -37,9 +37,7 @@ def test_legion(field: str, value: Any) -> None:
 
 
 @EXAMPLES
-@given(
-    name=st.sampled_from(SB3), field=st.sampled_from([*Sb3Config.__struct_fields__, "more"]), value=VALUES
-)
+@given(name=st.sampled_from(SB3), field=st.sampled_from([*Sb3Config.__struct_fields__, "more"]), value=VALUES)
 def test_sb3(name: str, field: str, value: Any) -> None:
     with contextlib.suppress(CardError):
         method_class(checked_sb3({**cards.load_agent(name).parameters, field: value}))
