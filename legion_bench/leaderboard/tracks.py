@@ -8,12 +8,13 @@ import pandas as pd
 
 from legion_bench.cards import AgentCard, ProtocolCard, StreamCard
 
-IDENTITIES = {"one-hot": "known", "language": "language", "none": "hidden"}
-"""Parameter ``identity`` of an agent's card → what the agent is told of the task that it is in."""
+IDENTITIES = {"one-hot": "known", "language": "language", "none": "hidden", "oracle": "oracle"}
+"""Parameter ``identity`` of an agent's card → what the agent is told of the task that it is in; an oracle
+is made for the tasks, and no match for those who learn them."""
 DEFAULTS = {
     "legion_bench.agents.legion.agent:LegionAgent": "language",
     "legion_bench.agents.random:RandomAgent": "none",
-    "legion_bench.agents.scripted:ScriptedAgent": "one-hot",
+    "legion_bench.agents.scripted:ScriptedAgent": "oracle",
     "legion_bench.agents.sb3:Sb3Agent": "none",
 }
 """What our own agents are told where their card does not say. Classes of others are never asked: that would

@@ -39,7 +39,7 @@ def test_identity_is_what_the_agents_card_says(stated: dict[str, object], identi
         ("legion-no-language", "hidden"),
         ("sac-finetune-small", "known"),
         ("random", "hidden"),
-        ("scripted", "known"),
+        ("scripted", "oracle"),
     ],
 )
 def test_where_a_card_of_ours_does_not_say_its_class_does(name: str, identity: str) -> None:
