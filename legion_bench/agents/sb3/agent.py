@@ -12,6 +12,7 @@ import torch
 from gymnasium import spaces
 from stable_baselines3 import PPO, SAC
 from stable_baselines3.common.logger import Logger
+from torch import nn
 
 from legion_bench.agents.parameters import offset
 from legion_bench.agents.sb3.collection import Collection, Inputs, OffPolicy, OnPolicy, Steps
@@ -190,6 +191,7 @@ class Sb3Agent:
         finally:
             random.setstate(python_state)
         model.set_logger(Logger(folder=None, output_formats=[]))
+        _keep_mode(model)
         return model
 
     def _codes(self) -> torch.Tensor | None:
@@ -233,6 +235,20 @@ class _Spaces(gymnasium.Env[Any, Any]):
         (size,) = setup.observation_space.shape
         self.observation_space = spaces.Box(-np.inf, np.inf, (size + 1,), np.float32)
         self.action_space = copy.deepcopy(setup.action_space)  # SB3 seeds it and draws from it
+
+
+def _keep_mode(model: Model) -> None:
+    """Spare networks the walk through all their modules by which SB3 changes modes at every step and update.
+
+    It takes a twentieth of a small network's step. Without the modules below, both modes are the same.
+    """
+    aware = (nn.modules.batchnorm._NormBase, nn.modules.dropout._DropoutNd, nn.RReLU)
+    if not any(isinstance(module, aware) for module in model.policy.modules()):
+        model.policy.set_training_mode = _stay  # type: ignore[method-assign]
+
+
+def _stay(mode: bool) -> None:
+    pass
 
 
 def _collection(model: Model, config: Sb3Config) -> Collection:

@@ -173,3 +173,14 @@ def test_what_an_update_reports_is_sb3s_and_not_repeated(make_agent: MakeAgent) 
     assert all(np.isfinite(value) for value in reports[3].values())
     assert reports[4] == {}
     assert reports[5]["critic_loss"] != reports[3]["critic_loss"]
+
+
+@pytest.mark.parametrize(("activation", "switched"), [(torch.nn.Tanh, False), (torch.nn.RReLU, True)])
+def test_only_networks_that_know_the_difference_change_modes(
+    make_agent: MakeAgent, activation: type[torch.nn.Module], switched: bool
+) -> None:
+    options = {**OPTIONS, "policy_kwargs": {"net_arch": [8], "activation_fn": activation}}
+    policy = make_agent(options=options).model.policy
+    before = policy.actor.training
+    policy.set_training_mode(not before)
+    assert (policy.actor.training != before) == switched
