@@ -259,7 +259,6 @@ def _named(cls: type[_C], data: dict[str, Any], path: Path) -> _C:
     """Return the content of a file as a card, which is named by the file."""
     if "name" in data:
         raise CardError(f"{path}: 'name' cannot be set: a card is named by its file, here {path.stem!r}")
-    _check_finite(data, str(path))
     return convert(cls, {"name": path.stem, **data}, str(path), given=("name",))
 
 
@@ -284,6 +283,10 @@ def _is_path(name: str) -> bool:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        data = tomllib.loads(path.read_text(encoding="utf-8"))
+        _check_finite(data, str(path))
+        return data
+    except CardError:
+        raise
     except (ValueError, RecursionError) as error:  # numbers of too many digits, and too deep a nesting, too
         raise CardError(f"{path}: not valid TOML: {error}") from None

@@ -64,10 +64,11 @@ def command() -> tuple[str, ...]:
 
 
 def _shortened(argument: str) -> str:
-    path = Path(argument)
-    for folder, sign in ((Path.cwd(), Path()), (Path.home(), Path("~"))):
+    option, equals, value = argument.partition("=") if argument.startswith("--") else ("", "", argument)
+    path, home = Path(value), Path(os.path.expanduser("~"))  # unlike Path.home(), also where nobody has one
+    for folder, sign in ((Path.cwd(), Path()), (home, Path("~"))):
         if path.is_absolute() and path.is_relative_to(folder):
-            return str(sign / path.relative_to(folder))
+            return f"{option}{equals}{sign / path.relative_to(folder)}"
     return argument
 
 

@@ -76,7 +76,14 @@ def test_damaged_bytes(kind: str, data: st.DataObject, card: Path) -> None:
 @pytest.mark.parametrize("kind", sorted(KINDS))
 @pytest.mark.parametrize(
     "content",
-    ["a = 1" + "1" * 5000, "a = " + "[" * 100_000, "title = 1e999", 'extends = "\\u0000.toml"', "\x00"],
+    [
+        "a = 1" + "1" * 5000,
+        "a = " + "[" * 100_000,
+        "title = 1e999",
+        'extends = "\\u0000.toml"',
+        "\x00",
+        ".".join("a" * 9_000) + " = 1",
+    ],
 )
 def test_what_a_toml_reader_trips_over(kind: str, content: str, card: Path) -> None:
     card.write_text(content, encoding="utf-8")

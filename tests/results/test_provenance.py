@@ -82,7 +82,7 @@ def test_the_command_tells_no_home(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
     here.mkdir(parents=True)
     monkeypatch.chdir(here)
     monkeypatch.setenv("HOME", str(home))
-    given = ["run", "--out", str(here / "runs" / "a"), str(here), str(home / "b"), "../c", "/d"]
+    given = ["run", "--out", str(here / "runs" / "a"), str(here), f"--out={home}/b", "../c", "/d"]
     monkeypatch.setattr(sys, "argv", [str(home / "bin" / "legion-bench"), *given])
-    shown = ("run", "--out", "runs/a", ".", "~/b", "../c", "/d")
+    shown = ("run", "--out", "runs/a", ".", "--out=~/b", "../c", "/d")
     assert provenance.command() == ("legion-bench", *shown)
