@@ -18,8 +18,9 @@ from legion_bench.protocols.runner import Reached, Watch, train, until, unwatche
 from legion_bench.protocols.schedule import spans
 from legion_bench.results import checkpoints, provenance
 from legion_bench.results.checkpoints import Checkpoint
+from legion_bench.results.folder import RunFolder, Stage, check_free, clear, now, stage
 from legion_bench.results.lock import locked
-from legion_bench.results.store import Manifest, RunFolder, Stage, check_free, clear, now, stage
+from legion_bench.results.store import Manifest
 from legion_bench.seeding import check_seed, derive
 from legion_bench.types import Agent, AgentSetup, StackedAgent, TaskInfo
 

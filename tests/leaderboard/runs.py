@@ -11,7 +11,8 @@ import numpy as np
 from legion_bench import cards, catalogue
 from legion_bench.leaderboard import logs
 from legion_bench.protocols.schedule import phases
-from legion_bench.results.store import RunFolder, read_run
+from legion_bench.results.folder import RunFolder
+from legion_bench.results.store import read_run
 from legion_bench.types import EvaluationRecord, TrainingRecord
 
 RUNS = catalogue.root() / "results" / "smoke" / "runs" / "sac-packnet-small"

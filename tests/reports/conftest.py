@@ -13,7 +13,8 @@ import pytest
 
 from legion_bench.cards import AgentCard, ProtocolCard, StreamCard, TaskCard
 from legion_bench.protocols.schedule import evaluation_steps, spans
-from legion_bench.results.store import Manifest, Run, RunFolder, read_run
+from legion_bench.results.folder import RunFolder
+from legion_bench.results.store import Manifest, Run, read_run
 from legion_bench.types import EvaluationRecord, TrainingRecord
 
 TASKS = ("reach", "push", "drawer-close")

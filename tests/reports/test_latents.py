@@ -10,7 +10,8 @@ import pytest
 from legion_bench.reports import latents
 from legion_bench.reports.cautions import cautions
 from legion_bench.reports.measured import Measured, measure_all
-from legion_bench.results.store import Run, RunFolder, read_run
+from legion_bench.results.folder import RunFolder
+from legion_bench.results.store import Run, read_run
 from legion_bench.types import Knowledge, KnowledgeRecord
 from tests.reports.conftest import TASKS, manifest, write_run
 

@@ -18,7 +18,8 @@ from legion_bench.reports.build import build_report
 from legion_bench.reports.measured import measure, measure_all
 from legion_bench.reports.paper import build_paper, learning_frame
 from legion_bench.reports.pictures import paper as pictures
-from legion_bench.results.store import Run, RunFolder, read_run
+from legion_bench.results.folder import RunFolder
+from legion_bench.results.store import Run, read_run
 from legion_bench.types import EvaluationRecord, KnowledgeRecord
 from tests.reports.conftest import MakeRun, manifest, write_run
 from tests.reports.test_build import Page
