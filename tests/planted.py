@@ -1,7 +1,7 @@
 """Does `legion-bench reference check` catch bugs? Plant some, train as CI does, and print a table.
 
-python -m tests.planted                                         # minutes; exit code 1 if a bug is missed
-ATEN_CPU_CAPABILITY=default python -m tests.planted --only none --seeds 3,4,5,6,7   # other rounding
+python -m tests.planted bugs                                    # minutes; exit code 1 if a bug is missed
+ATEN_CPU_CAPABILITY=default python -m tests.planted bugs --only none --seeds 3,4,5,6,7   # other rounding
 """
 
 from __future__ import annotations

@@ -24,7 +24,7 @@ app = typer.Typer()
 
 @app.command(
     epilog=example(
-        "legion-bench run --protocol smoke --agent sac-finetune",
+        "legion-bench run --protocol smoke --agent sac-finetune-small",
         "legion-bench run --protocol smoke --agent my_package.agents:MyAgent --seed 3",
         "legion-bench run --protocol ./mine.toml --agent ./my-agent.toml --out runs/try",
         "legion-bench run --protocol smoke --agent legion-small --seeds 0-4 --stack",

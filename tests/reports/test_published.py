@@ -14,7 +14,11 @@ from legion_bench.results.store import find_runs, read_run
 
 RESULTS = Path(__file__).parents[2] / "results"
 # Where runs are committed, and the page that shows their tables.
-STUDIES = {"smoke": RESULTS / "README.md", "mini": RESULTS / "mini" / "README.md"}
+STUDIES = {
+    "smoke": RESULTS / "README.md",
+    "mini": RESULTS / "mini" / "README.md",
+    "lifelong-small": RESULTS / "lifelong-small" / "README.md",
+}
 RUNS = {study: find_runs([RESULTS / study / "runs"]) for study in STUDIES}
 SMOKE = RUNS["smoke"]
 
