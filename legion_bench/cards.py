@@ -238,6 +238,11 @@ def convert(cls: type[_S], data: Mapping[str, Any], where: str, *, given: Collec
         raise CardError(f"{where}: {error}{got}") from None
 
 
+def canonical(contents: object) -> bytes:
+    """Return cards as bytes: equal for equal contents, in any order of keys; 5 is not 5.0."""
+    return msgspec.json.encode(contents, order="sorted")
+
+
 def _load(cls: type[_C], kind: str, folder: str, name: str, relative_to: Path | None = None) -> _C:
     path = _find(kind, folder, name, relative_to)
     return _named(cls, _read(path), path)

@@ -19,7 +19,7 @@ app = typer.Typer()
 @app.command(
     epilog=example(
         "legion-bench report runs --out report",
-        "legion-bench report runs/smoke/sac-finetune runs/smoke/sac-reset --out report",
+        "legion-bench report runs/smoke/sac-finetune-small runs/smoke/sac-reset-small --out report",
         "legion-bench report runs/smoke --reference runs/smoke-single-task --out report",
         "legion-bench report runs/lifelong-curriculum --paper --out report",
     )
@@ -54,7 +54,7 @@ def paper(out_: Annotated[Path, typer.Option("--out", help="Folder to write to."
 
 @app.command(
     epilog=example(
-        "legion-bench metrics runs/smoke/sac-finetune/seed-0",
+        "legion-bench metrics runs/smoke/sac-finetune-small/seed-0",
         "legion-bench metrics runs/smoke --reference runs/smoke-single-task --json",
     )
 )
@@ -90,7 +90,7 @@ def metrics(
 @app.command(
     epilog=example(
         "legion-bench references runs/smoke-single-task",
-        "legion-bench references runs/smoke-single-task/sac-finetune --out my-references",
+        "legion-bench references runs/smoke-single-task/sac-finetune-small --out my-references",
     )
 )
 def references(

@@ -50,6 +50,7 @@ _BLOCK = 2**20
 # A zip file's last record: signature, disks, entries (here, in all), bytes and place of the list, comment.
 _END = struct.Struct("<4s4H2LH")
 _END_SIGNATURE, _LARGE_SIGNATURE, _LARGE_SIZE = b"PK\5\6", b"PK\6\7", 20
+_HEADER_SIZE = 30  # bytes before a member, its name left out
 _ENTRY_SIZE = 46 + 64  # bytes of the list per member, its name included
 # All that zipfile raises of what is no sound zip file.
 _UNREADABLE = (
@@ -180,6 +181,7 @@ def _unpack(file: zipfile.ZipFile, folder: Path) -> None:
     infos = {info.filename: info for info in file.infolist()}
     if len(infos) < len(file.infolist()):
         raise BundleError(f"a member appears twice; {_AGAIN}")
+    _check_places(file)
     for info in infos.values():
         _check(info)
     total = sum(info.file_size for info in infos.values())
@@ -190,6 +192,17 @@ def _unpack(file: zipfile.ZipFile, folder: Path) -> None:
         if name not in infos or name not in index.members:
             raise BundleError(f"{printable(name)}: {INDEX} and the zip file do not both have it; {_AGAIN}")
         _extract(file, infos[name], index.members[name], folder)
+
+
+def _check_places(file: zipfile.ZipFile) -> None:
+    """Raise unless members lie one after another from the first byte on, up to the list of them."""
+    place = 0
+    for info in sorted(file.infolist(), key=lambda info: info.header_offset):
+        if info.header_offset != place or info.extra or info.comment:
+            break
+        place += _HEADER_SIZE + len(info.orig_filename.encode()) + info.compress_size
+    if place != file.start_dir:
+        raise BundleError(f"it holds more than its list of members names; {_AGAIN}")
 
 
 def _check(info: zipfile.ZipInfo) -> None:

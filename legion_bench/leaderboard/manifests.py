@@ -17,7 +17,9 @@ PHYSICS = ("metaworld", "mujoco")
 """Packages that decide what an episode is: every run of a leaderboard has the same versions of them."""
 _DEPTH = 16
 _NAME, _TITLE = 80, 200
-# A version or revision. Like a name, it begins as no formula does, should a spreadsheet open the table.
+# None looks like another, and none has what separates cells: a spreadsheet may open the table.
+_AGENT = re.compile(r"[0-9A-Za-z][0-9A-Za-z_.:+-]{0,79}")
+# A version or revision. Like a name, it begins as no formula does.
 _WORD = re.compile(r"[0-9A-Za-z][0-9A-Za-z.+!_-]{0,63}")
 
 
@@ -46,12 +48,17 @@ def check_manifest(run: Run) -> None:
 
 def _check_words(where: str, made: Manifest) -> None:
     """Raise unless what a leaderboard shows of a manifest is short and does nothing wherever it is shown."""
-    for what, text, most in (("name", made.agent.name, _NAME), ("title", made.agent.title, _TITLE)):
-        if len(text) > most or not text.isprintable() or not text[0].isalnum():
-            raise BundleError(
-                f"{where}: the agent's {what} must be at most {most} printable letters, the first a letter or"
-                f" digit, got {text[:most]!a}"
-            )
+    name, title = made.agent.name, made.agent.title
+    if not _AGENT.fullmatch(name):
+        raise BundleError(
+            f"{where}: the agent's name must be at most {_NAME} of A-Z, a-z, 0-9 and _.:+-, the first a"
+            f" letter or digit, got {name[:_NAME]!a}"
+        )
+    if len(title) > _TITLE or not title.isprintable() or not title[0].isalnum():
+        raise BundleError(
+            f"{where}: the agent's title must be at most {_TITLE} printable letters, the first a letter or"
+            f" digit, got {title[:_TITLE]!a}"
+        )
     words = [*made.versions.values(), *([made.git["revision"]] if made.git.get("revision") else [])]
     for word in words:
         if not (isinstance(word, str) and _WORD.fullmatch(word)):
@@ -75,7 +82,7 @@ def official(made: Manifest) -> None:
     if made.agent.name in catalogue.names("agents"):
         ours.append(("agent", made.agent, cards.load_agent(made.agent.name)))
     for part, mine, theirs in ours:
-        if mine != theirs:
+        if cards.canonical(mine) != cards.canonical(theirs):
             remedy = "give it a name of its own" if part == "agent" else "run it anew, under that protocol"
             raise BundleError(
                 f"{MANIFEST}: {part}: the card differs from the one that this version of legion-bench has"
@@ -92,7 +99,7 @@ def check_same(one: Run, other: Run) -> None:
     wrong = [
         part
         for part in ("protocol", "stream", "tasks", "agent")
-        if getattr(mine, part) != getattr(theirs, part)
+        if cards.canonical(getattr(mine, part)) != cards.canonical(getattr(theirs, part))
     ]
     shared = mine.versions.keys() & theirs.versions.keys()
     wrong += [name for name in sorted(shared) if mine.versions[name] != theirs.versions[name]]

@@ -139,11 +139,16 @@ def _rows(entries: Sequence[Entry], out: Path) -> list[Row]:
         Row(
             entry,
             found,
-            cards=f"cards/{safe_name(entry.track.protocol, entry.manifest.agent.name)}.json",
+            cards=f"cards/{_card_name(entry)}.json",
             link=quote(Path(os.path.relpath(entry.bundle, out)).as_posix()),
         )
         for entry, found in zip(entries, intervals, strict=True)
     ]
+
+
+def _card_name(entry: Entry) -> str:
+    """Return a name that no other entry has: an agent may be in a track of each identity."""
+    return safe_name(entry.track.protocol, entry.track.identity, entry.manifest.agent.name)
 
 
 def _cards(entry: Entry) -> str:

@@ -77,6 +77,12 @@ def verify(bundle: Path) -> Entry:
         sha256=found.sha256,
         track=track(made.protocol, made.stream, made.agent),
         runs=measured,
-        summary=summary_frame(frame).iloc[0],
-        cost=cost_frame(frame).iloc[0],
+        summary=_only(summary_frame(frame)),
+        cost=_only(cost_frame(frame)),
     )
+
+
+def _only(frame: pd.DataFrame) -> pd.Series:
+    """Return a frame's row: a bundle whose runs are not all of one agent must not pass for one."""
+    ((_, row),) = frame.iterrows()
+    return row

@@ -6,8 +6,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-import msgspec
-
+from legion_bench.cards import canonical
 from legion_bench.errors import MetricError
 from legion_bench.metrics import METRICS, MetricValue, Performance, Undefined, values
 from legion_bench.metrics.cost import Cost, cost
@@ -160,7 +159,7 @@ def to_average(runs: Sequence[Measured]) -> tuple[Measured, ...]:
 
 def _labels(cards: Sequence[tuple[str, object]]) -> list[str]:
     """Return each card's name, with a number where several contents share it."""
-    contents = [msgspec.json.encode(content, order="sorted") for _, content in cards]
+    contents = [canonical(content) for _, content in cards]
     variants: dict[str, list[bytes]] = {}
     for (name, _), content in zip(cards, contents, strict=True):
         known = variants.setdefault(name, [])

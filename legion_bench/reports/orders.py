@@ -9,6 +9,7 @@ import msgspec
 import numpy as np
 import pandas as pd
 
+from legion_bench.cards import canonical
 from legion_bench.metrics.aggregate import mean_interval
 from legion_bench.metrics.orders import mean_over_orders, order_robustness
 from legion_bench.reports.frames import BOOTSTRAP_SEED
@@ -101,4 +102,4 @@ def _but_for_the_order(run: Measured) -> bytes:
     stream = {**msgspec.to_builtins(manifest.stream), **unnamed, "tasks": sorted(manifest.stream.tasks)}
     protocol = {**msgspec.to_builtins(manifest.protocol), **unnamed, "stream": ""}
     tasks = sorted(manifest.tasks, key=lambda task: task.name)
-    return msgspec.json.encode([stream, protocol, tasks], order="sorted")
+    return canonical([stream, protocol, tasks])

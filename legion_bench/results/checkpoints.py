@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import hashlib
 import os
+import pickle
 import re
+import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +20,8 @@ from typing import Any
 import numpy as np
 
 from legion_bench.errors import AgentError, RunError
+from legion_bench.results import durable
+from legion_bench.results.store import LOGS
 
 # torch takes seconds to import, and few who read run folders need it.
 
@@ -25,6 +29,18 @@ FOLDER = "checkpoints"
 KEPT = 2
 """So many are kept: should the newest be damaged, there is one before it."""
 _NAME = re.compile(r"(?P<step>\d{12})-(?P<digest>[0-9a-f]{64})\.pt")
+# What reading raises of a file that is not ours, or that the disk does not give back.
+_UNREADABLE = (
+    OSError,
+    EOFError,
+    pickle.UnpicklingError,
+    struct.error,
+    AttributeError,
+    LookupError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+)
 _PLAIN = (type(None), bool, int, float, str)
 
 
@@ -63,7 +79,7 @@ def write(run: Path, checkpoint: Checkpoint) -> None:
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, folder / f"{checkpoint.step:012d}-{_digest(temporary)}.pt")
-        sync_folder(folder)
+        durable.sync_folder(folder)
     except (OSError, RuntimeError) as error:  # torch has errors of its own for a full disk
         temporary.unlink(missing_ok=True)
         raise RunError(
@@ -90,16 +106,31 @@ def read(file: Path, run: Path) -> Checkpoint:
     Raises:
         RunError: it is damaged, or the run's logs are shorter than they were by then.
     """
+    try:
+        found = _read(file)
+    except RunError:
+        raise
+    except _UNREADABLE as error:
+        raise RunError(f"it cannot be read: {error}") from None
+    for name, size in found.logs.items():
+        log = run / name
+        if size and not (log.is_file() and log.stat().st_size >= size):
+            raise RunError(f"{name} is shorter than it was by then")
+    return found
+
+
+def _read(file: Path) -> Checkpoint:
     import torch
 
     if _digest(file) not in file.name:
         raise RunError("it is damaged: its contents do not match the checksum in its name")
     content = torch.load(file, map_location="cpu", weights_only=True)
-    for name, size in content["logs"].items():
-        log = run / name
-        if size and not (log.is_file() and log.stat().st_size >= size):
-            raise RunError(f"{name} is shorter than it was by then")
-    return Checkpoint(content["step"], content["logs"], _decoded(content["state"]))
+    step, logs = content["step"], content["logs"]
+    # A foreign run's: names become paths, and what lies there is cut to these sizes.
+    sizes = all(type(size) is int and size >= 0 for size in logs.values())
+    if type(step) is not int or not sizes or not set(logs) <= set(LOGS):
+        raise RunError("it is none of ours: step or logs are not as they are written")
+    return Checkpoint(step, logs, _decoded(content["state"]))
 
 
 def drop_after(run: Path, step: int) -> None:
@@ -118,17 +149,6 @@ def prune(run: Path, kept: int) -> None:
 def is_part(name: str) -> bool:
     """Return whether a file of this name belongs into the folder of checkpoints."""
     return name == "new.tmp" or _NAME.fullmatch(name) is not None
-
-
-def sync_folder(folder: Path) -> None:
-    """Make sure that a file renamed in ``folder`` is still there after a power cut."""
-    if os.name != "posix":
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _files(run: Path) -> list[Path]:

@@ -19,13 +19,14 @@ import msgspec
 import numpy as np
 
 from legion_bench.errors import RunError
-from legion_bench.results import checkpoints
+from legion_bench.results import checkpoints, durable
 from legion_bench.results.checkpoints import Checkpoint
 from legion_bench.results.lock import LOCK
 from legion_bench.results.store import (
     ARRAYS,
     EVALUATIONS,
     KNOWLEDGE,
+    LOGS,
     MANIFEST,
     TRAINING,
     Manifest,
@@ -35,8 +36,9 @@ from legion_bench.results.store import (
 )
 from legion_bench.types import EvaluationRecord, Knowledge, KnowledgeRecord, TrainingRecord
 
-_LOGS = (EVALUATIONS, TRAINING, KNOWLEDGE)
-_FILES = {MANIFEST, f"{MANIFEST}.tmp", *_LOGS, LOCK}
+# A run without a manifest but with this one was being begun, or deleted, when its process died.
+_UNWRITTEN = f"{MANIFEST}.tmp"
+_FILES = {MANIFEST, _UNWRITTEN, *LOGS, LOCK}
 # What must be the same for a run to go on as it began.
 _IDENTITY = ("seed", "protocol", "stream", "tasks", "agent", "versions")
 
@@ -73,7 +75,7 @@ class RunFolder:
         self.path = path
         self.manifest = manifest
         self._write_manifest()
-        self._logs: dict[str, RawIOBase] = {log: (path / log).open("ab", buffering=0) for log in _LOGS}
+        self._logs: dict[str, RawIOBase] = {log: (path / log).open("ab", buffering=0) for log in LOGS}
 
     def evaluated(self, records: Iterable[EvaluationRecord]) -> None:
         """Append the episodes of one evaluation."""
@@ -94,7 +96,7 @@ class RunFolder:
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, folder / f"{record.stream_position}.npz")
-        checkpoints.sync_folder(folder)
+        durable.sync_folder(folder)
         _append(self._logs[KNOWLEDGE], [record])
 
     def checkpoint(self, step: int, state: dict[str, Any]) -> None:
@@ -138,9 +140,8 @@ class RunFolder:
             raise RunError(f"{self.path} was deleted while this run was writing to it") from error
 
     def _write_manifest(self) -> None:
-        temporary = self.path / f"{MANIFEST}.tmp"
-        temporary.write_bytes(msgspec.json.format(msgspec.json.encode(self.manifest), indent=2) + b"\n")
-        os.replace(temporary, self.path / MANIFEST)
+        text = msgspec.json.format(msgspec.json.encode(self.manifest), indent=2) + b"\n"
+        durable.write(self.path / MANIFEST, text, temporary=self.path / _UNWRITTEN)
 
 
 def now() -> str:
@@ -198,14 +199,22 @@ def _holds_run(path: Path) -> bool:
         raise RunError(f"{path} holds {others[0]}, which is no part of a run: choose another --out")
     if not set(parts) - {LOCK}:
         return False
+    if MANIFEST not in parts and _UNWRITTEN in parts:
+        return False
     if MANIFEST not in parts:
         raise RunError(f"{path} is not empty and holds no run: choose another --out")
     return True
 
 
 def clear(path: Path) -> None:
-    """Delete the run in ``path``, if there is one, and nothing else; its lock stays."""
-    _delete(path, [name for name in _contents(path)[0] if name != LOCK])
+    """Delete the run in ``path``, if there is one, and nothing else; its lock stays.
+
+    The manifest is gone first, and what says that the rest may go is gone last.
+    """
+    with suppress(FileNotFoundError):
+        os.replace(path / MANIFEST, path / _UNWRITTEN)
+    _delete(path, [name for name in _contents(path)[0] if name not in (LOCK, _UNWRITTEN)])
+    (path / _UNWRITTEN).unlink(missing_ok=True)
 
 
 def _contents(path: Path) -> tuple[list[str], list[str]]:

@@ -15,6 +15,7 @@ from msgspec import Meta
 
 from legion_bench import catalogue
 from legion_bench.cards import AgentCard, ProtocolCard, StreamCard, TaskCard
+from legion_bench.errors import RunError
 from legion_bench.results import sealed
 
 SCHEMA: Literal[1] = 1
@@ -52,9 +53,16 @@ def shipped() -> tuple[Path, ...]:
 
 
 def write(reference: SingleTask, folder: Path) -> Path:
-    """Write a reference below ``folder``, in place of the one that is there; return its path."""
-    name = f"{reference.agent.name.replace(':', '.')}.json"
-    return sealed.write(folder / reference.protocol.name / name, reference)
+    """Write a reference below ``folder``, in place of the one that is there; return its path.
+
+    Raises:
+        RunError: protocol or agent have a name that is a path, and would lead elsewhere.
+    """
+    protocol, agent = reference.protocol.name, reference.agent.name.replace(":", ".")
+    for name in (protocol, agent):
+        if name in ("", ".", "..") or set(name) & set("/\\\0"):
+            raise RunError(f"{name!a} names no file in {folder}: give the card a name without slashes")
+    return sealed.write(folder / protocol / f"{agent}.json", reference)
 
 
 def read(path: Path) -> SingleTask:

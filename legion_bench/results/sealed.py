@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from legion_bench.errors import RunError
+from legion_bench.results import durable
 
 _HASH = "sha256"
 _S = TypeVar("_S", bound=msgspec.Struct)
@@ -20,7 +21,7 @@ def write(path: Path, content: msgspec.Struct) -> Path:
     plain: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(content))
     text = msgspec.json.format(msgspec.json.encode({**plain, _HASH: _sha256(plain)}), indent=2)
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(text + b"\n")
+    durable.write(path, text + b"\n")
     return path
 
 
@@ -43,7 +44,7 @@ def read(path: Path, kind: type[_S], name: str, remedy: str) -> _S:
                 f"{path} was edited after it was made: {_HASH} is not that of its contents; {remedy}"
             )
         return msgspec.convert(content, kind)
-    except (OSError, msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except (OSError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise RunError(f"{path} is no {name}: {error}; {remedy}") from None
 
 

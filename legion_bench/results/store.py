@@ -30,6 +30,7 @@ MANIFEST = "run.json"
 EVALUATIONS = "evaluations.jsonl"
 TRAINING = "training.jsonl"
 KNOWLEDGE = "knowledge.jsonl"
+LOGS = (EVALUATIONS, TRAINING, KNOWLEDGE)
 ARRAYS = "knowledge"
 # Bytes of a log to decode at once.
 _BLOCK = 2**20

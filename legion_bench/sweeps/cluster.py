@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from legion_bench.errors import LegionBenchError, LockedError
-from legion_bench.launch import run
+from legion_bench.launch import job_of, run
 from legion_bench.sweeps.grid import Cell
 from legion_bench.sweeps.loop import Outcome
 
@@ -85,6 +85,8 @@ def train(protocol: str, agent: str, seed: int, path: str, checkpoint_minutes: f
     deadline = time.monotonic() + _PATIENCE
     while True:
         try:
+            if job_of(protocol, agent, seed, Path(path)).stage == "finished":
+                return  # by a process of a lost node, before or after the cluster gave it up
             run(protocol, agent, seed, Path(path), checkpoint_minutes=checkpoint_minutes)
             return
         except LockedError:

@@ -46,18 +46,23 @@ class Local:
 class _Process:
     def __init__(self, process: subprocess.Popen[bytes], said: IO[bytes]) -> None:
         self.process, self._said = process, said
+        self._outcome: Outcome | None = None
 
     def outcome(self) -> Outcome | None:
         code = self.process.poll()
-        if code is None:
-            return None
+        if code is not None and self._outcome is None:
+            self._outcome = self._told(code)
+        return self._outcome
+
+    def _told(self, code: int) -> Outcome:
         with self._said:
             self._said.seek(0)
             lines = [line for line in self._said.read().decode(errors="replace").splitlines() if line.strip()]
         if code == 0:
             return Outcome()
         if code < 0:
-            return Outcome(f"killed by {signal.Signals(-code).name}")
+            known = {number.value: number.name for number in signal.Signals}
+            return Outcome(f"killed by {known.get(-code, f'signal {-code}')}")
         return Outcome(lines[-1].removeprefix("error: ") if lines else f"it ended with code {code}")
 
     def stop(self) -> None:

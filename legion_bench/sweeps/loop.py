@@ -82,24 +82,42 @@ def sweep(cells: Sequence[Cell], executor: Executor, show: Show) -> list[Row]:
         while waiting or running:
             while waiting and len(running) < executor.jobs:
                 row = waiting.pop(0)
-                row.state = "running"
-                running.append((row, executor.start(row.cell)))
+                running += _started(row, executor)
             running = [(row, work) for row, work in running if not _ended(row, work)]
             show(rows)
             if running:
                 time.sleep(_LOOK_EVERY)
     except KeyboardInterrupt:
-        for _, work in running:
-            work.stop()
-        for row, work in running:
-            while not _ended(row, work):
-                time.sleep(_LOOK_EVERY)
-            if row.state == "failed":  # by our own doing
-                row.state, row.error = "interrupted", None
-        for row in waiting:
-            row.state = "interrupted"
+        _stop(rows, running)
         show(rows)
+    except BaseException:
+        _stop(rows, running)  # none goes on unseen
+        raise
     return rows
+
+
+def _started(row: Row, executor: Executor) -> list[tuple[Row, Work]]:
+    """Begin a run; return nothing if there is, say, no memory for a process."""
+    row.state = "running"
+    try:
+        return [(row, executor.start(row.cell))]
+    except OSError as error:
+        row.state, row.error = "failed", str(error)
+        return []
+
+
+def _stop(rows: Sequence[Row], running: Sequence[tuple[Row, Work]]) -> None:
+    """Stop what runs, and wait for its checkpoints; what has not ended by itself is interrupted."""
+    for _, work in running:
+        work.stop()
+    for row, work in running:
+        while not _ended(row, work):
+            time.sleep(_LOOK_EVERY)
+        if row.state == "failed":  # by our own doing
+            row.state, row.error = "interrupted", None
+    for row in rows:
+        if row.state in ("waiting", "running"):
+            row.state = "interrupted"
 
 
 def _ended(row: Row, work: Work) -> bool:
@@ -107,8 +125,9 @@ def _ended(row: Row, work: Work) -> bool:
     outcome = work.outcome()
     try:
         if progress := last_progress(row.cell.path):
-            row.step, row.speed = progress.step, progress.step / progress.wall_clock
-    except RunError:
+            row.step = progress.step
+            row.speed = progress.step / progress.wall_clock if progress.wall_clock else None
+    except (RunError, OSError):
         pass  # its end will tell
     if outcome is None:
         return False

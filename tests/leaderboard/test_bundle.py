@@ -250,3 +250,26 @@ def test_nothing_that_steers_a_terminal_is_in_an_error(sound: Path, tmp_path: Pa
     with pytest.raises(BundleError) as caught, unpacked(repacked(made, tmp_path / "bad.zip")):
         pass
     assert str(caught.value).isprintable()
+
+
+@pytest.mark.parametrize("place", ["before", "between"])
+def test_bytes_that_no_member_has_are_refused(tmp_path: Path, place: str) -> None:
+    made = tmp_path / "made.zip"
+    with made.open("xb") as file:
+        bundle.write(copy_runs(tmp_path / "runs"), file)
+    content = made.read_bytes()
+    with zipfile.ZipFile(made) as file:
+        offset = 0 if place == "before" else sorted(info.header_offset for info in file.infolist())[2]
+        start = file.start_dir
+    hidden = b"<script>alert(1)</script>"
+    entries = bytearray(content[start:])
+    at = 0
+    while entries[at : at + 4] == b"PK\1\2":  # all places behind the hidden bytes move
+        (found,) = struct.unpack_from("<L", entries, at + 42)
+        struct.pack_into("<L", entries, at + 42, found + len(hidden) * (found >= offset))
+        at += 46 + sum(struct.unpack_from("<3H", entries, at + 28))
+    struct.pack_into("<L", entries, at + 16, start + len(hidden))
+    made.write_bytes(content[:offset] + hidden + content[offset:start] + bytes(entries))
+    with zipfile.ZipFile(made) as file:
+        assert file.testzip() is None, "others read it"
+    refused(made, "it holds more than its list of members names")

@@ -74,7 +74,9 @@ def test_links_lead_to_the_bundle_and_its_cards(entries: tuple[Entry, ...], tmp_
     page = Page(index)
     for entry in entries:
         name = entry.manifest.agent.name
-        (cards,) = (link for link in page.links if link == f"cards/{entry.track.protocol}--{name}.json")
+        (cards,) = (
+            link for link in page.links if link == f"cards/{entry.track.protocol}--known--{name}.json"
+        )
         content = json.loads((index.parent / cards).read_text(encoding="utf-8"))
         assert msgspec.convert(content["agent"], type(entry.manifest.agent)) == entry.manifest.agent
         assert content["seeds"].keys() == {str(run.seed) for run in entry.runs}
@@ -97,7 +99,7 @@ def test_a_bundle_cannot_inject_into_the_page(make_bundle: MakeBundle, tmp_path:
                 lambda run: run.update(
                     agent={
                         **run["agent"],
-                        "name": HOSTILE,
+                        "name": "mine",
                         "title": HOSTILE,
                         "parameters": {HOSTILE: HOSTILE},
                     },

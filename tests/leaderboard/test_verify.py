@@ -9,12 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from legion_bench.errors import BundleError
 from legion_bench.leaderboard import bundle
 from legion_bench.leaderboard.tracks import Track
 from legion_bench.leaderboard.verify import verify
 from legion_bench.reports.frames import runs_frame, summary_frame
 from legion_bench.reports.measured import measure_all
-from legion_bench.results.store import read_run
+from legion_bench.results.store import MANIFEST, read_run
 from tests.leaderboard.conftest import MakeBundle, rewrite
 from tests.leaderboard.runs import RUNS, SEEDS, make_up_runs
 
@@ -58,3 +59,18 @@ def test_ten_seeds_of_mini(tmp_path: Path) -> None:
     entry = verify(path)
     assert sum(len(run.run.evaluations) for run in entry.runs) == 10 * 61 * 6 * 2
     assert entry.summary["average_performance_count"] == 10
+
+
+@pytest.mark.parametrize("name", ["sac-packnet-small", "mine"])
+def test_no_seed_hides_behind_a_number_of_another_type(make_bundle: MakeBundle, name: str) -> None:
+    def edit(folder: Path) -> None:
+        for seed, scale in ((3, 5.0), (4, 5)):
+            rewrite(
+                folder / f"seed-{seed}" / MANIFEST,
+                lambda run, scale=scale: run["agent"].update(
+                    name=name, parameters={**run["agent"]["parameters"], "observation_scale": scale}
+                ),
+            )
+
+    with pytest.raises(BundleError, match=r"agent: the card differs|differ in agent"):
+        verify(make_bundle(edit))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 from collections import OrderedDict, deque
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ import torch
 from legion_bench.errors import AgentError, RunError
 from legion_bench.results import checkpoints
 from legion_bench.results.checkpoints import FOLDER, Checkpoint, newest, write
+from legion_bench.results.store import EVALUATIONS, TRAINING
 
 STATES = {
     "numbers": {"a": 1, "b": 2.5, "c": None, "d": True, "e": "text", "nan": float("inf"), "big": 2**100},
@@ -115,6 +117,30 @@ def test_a_damaged_one_is_left_out_and_named(tmp_path: Path, damage: str) -> Non
     assert len(newest(tmp_path)[1]) == 2
 
 
+@pytest.mark.parametrize(
+    "logs", [{"../victim": 0}, {"/victim": 0}, {EVALUATIONS: -1}, {EVALUATIONS: True}, [EVALUATIONS], None]
+)
+def test_one_that_would_cut_other_files_is_left_out(tmp_path: Path, logs: Any) -> None:
+    write(tmp_path, Checkpoint(1, {}, {}))
+    write(tmp_path, Checkpoint(2, logs, {}))
+    checkpoint, complaints = newest(tmp_path)
+    assert checkpoint is not None
+    assert checkpoint.step == 1
+    assert len(complaints) == 1
+
+
+@pytest.mark.parametrize("content", [b"junk", b"", b"PK\x03\x04"])
+def test_junk_with_the_right_checksum_is_left_out(tmp_path: Path, content: bytes) -> None:
+    write(tmp_path, Checkpoint(1, {}, {}))
+    digest = hashlib.sha256(content).hexdigest()
+    (tmp_path / FOLDER / f"{2:012d}-{digest}.pt").write_bytes(content)
+    (tmp_path / FOLDER / f"{3:012d}-{digest}.pt").mkdir()
+    checkpoint, complaints = newest(tmp_path)
+    assert checkpoint is not None
+    assert checkpoint.step == 1
+    assert [("cannot be read" in complaint) for complaint in complaints] == [True, True]
+
+
 def test_a_half_written_one_is_none(tmp_path: Path) -> None:
     write(tmp_path, Checkpoint(1, {}, {}))
     (tmp_path / FOLDER / "new.tmp").write_bytes(b"half")
@@ -124,13 +150,13 @@ def test_a_half_written_one_is_none(tmp_path: Path) -> None:
 
 
 def test_one_that_is_ahead_of_its_logs_is_left_out(tmp_path: Path) -> None:
-    (tmp_path / "a.jsonl").write_bytes(b"12345")
-    write(tmp_path, Checkpoint(1, {"a.jsonl": 5, "b.jsonl": 0}, {}))
-    write(tmp_path, Checkpoint(2, {"a.jsonl": 6}, {}))
+    (tmp_path / EVALUATIONS).write_bytes(b"12345")
+    write(tmp_path, Checkpoint(1, {EVALUATIONS: 5, TRAINING: 0}, {}))
+    write(tmp_path, Checkpoint(2, {EVALUATIONS: 6}, {}))
     checkpoint, complaints = newest(tmp_path)
     assert checkpoint is not None
     assert checkpoint.step == 1
-    assert "a.jsonl is shorter than it was by then" in complaints[0]
+    assert f"{EVALUATIONS} is shorter than it was by then" in complaints[0]
 
 
 @pytest.mark.parametrize(

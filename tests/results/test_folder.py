@@ -12,7 +12,7 @@ import pytest
 
 from legion_bench.cards import AgentCard
 from legion_bench.errors import RunError
-from legion_bench.results.folder import RunFolder, check_free, clear
+from legion_bench.results.folder import RunFolder, check_free, clear, stage
 from legion_bench.results.store import MANIFEST, Manifest, Run, read_run
 from legion_bench.types import Knowledge, KnowledgeRecord, TrainingRecord
 from tests.helpers import contents
@@ -132,6 +132,40 @@ def test_clearing_deletes_runs_and_nothing_else(run_folder: Path, tmp_path: Path
     (run_folder / "notes.txt").write_text("worth keeping")
     clear(run_folder)
     assert [path.name for path in run_folder.iterdir()] == ["notes.txt"]
+
+
+def test_what_a_process_left_that_died_at_its_first_write_is_no_run(
+    tmp_path: Path, manifest: Manifest
+) -> None:
+    (tmp_path / f"{MANIFEST}.tmp").write_bytes(b'{"schema"')
+    assert not check_free(tmp_path, manifest, overwrite=False)
+    assert stage(tmp_path, manifest) == "new"
+    with RunFolder(tmp_path, manifest):
+        pass
+    assert read_run(tmp_path).manifest.status == "finished"
+    assert not (tmp_path / f"{MANIFEST}.tmp").exists()
+
+
+@pytest.mark.parametrize("survived", range(4))
+def test_a_run_whose_deletion_was_cut_short_is_no_run(
+    run_folder: Path, manifest: Manifest, survived: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unlink, left = Path.unlink, survived
+
+    def dying(path: Path, missing_ok: bool = False) -> None:
+        nonlocal left
+        if left == 0:
+            raise KeyboardInterrupt
+        left -= 1
+        unlink(path, missing_ok)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "unlink", dying)
+        with pytest.raises(KeyboardInterrupt):
+            clear(run_folder)
+    assert stage(run_folder, manifest) == "new", "never a finished run without logs"
+    clear(run_folder)
+    assert not list(run_folder.iterdir())
 
 
 def test_a_loss_that_is_not_finite_is_null_and_can_be_read(tmp_path: Path, manifest: Manifest) -> None:

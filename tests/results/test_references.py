@@ -42,6 +42,18 @@ def test_a_reference_is_read_as_it_was_written(reference: SingleTask, tmp_path: 
     assert write(reference, tmp_path).read_bytes() == before
 
 
+@pytest.mark.parametrize("name", ["", "..", "../escaped", "/tmp/escaped", "a\\b"])
+def test_a_name_that_leads_elsewhere_is_an_error(reference: SingleTask, tmp_path: Path, name: str) -> None:
+    replace = msgspec.structs.replace
+    for wrong in (
+        replace(reference, agent=replace(reference.agent, name=name)),
+        replace(reference, protocol=replace(reference.protocol, name=name)),
+    ):
+        with pytest.raises(RunError, match="names no file"):
+            write(wrong, tmp_path / "out")
+    assert not list(tmp_path.rglob("*.json"))
+
+
 def test_a_file_from_before_a_card_had_some_field_is_valid(reference: SingleTask, tmp_path: Path) -> None:
     path = write(reference, tmp_path)
     content = json.loads(path.read_text())

@@ -73,6 +73,31 @@ def test_a_run_that_fails_leaves_the_others_alone(tmp_path: Path) -> None:
     ]
 
 
+def test_a_run_that_cannot_be_started_leaves_the_others_alone(tmp_path: Path) -> None:
+    class Crowded(Scripted):
+        def start(self, cell: Cell) -> Scripted.Run:
+            if cell.seed == 0:
+                raise OSError("Cannot allocate memory")
+            return super().start(cell)
+
+    rows = sweep(cells(tmp_path, 2), Crowded(2, {1: 1}), unseen)
+    assert [(row.state, row.error) for row in rows] == [
+        ("failed", "Cannot allocate memory"),
+        ("finished", None),
+    ]
+
+
+def test_no_run_goes_on_unseen_when_a_sweep_breaks(tmp_path: Path) -> None:
+    executor = Scripted(2, {0: 99, 1: 99, 2: 99})
+
+    def show(rows: Sequence[Row]) -> None:
+        raise BrokenPipeError
+
+    with pytest.raises(BrokenPipeError):
+        sweep(cells(tmp_path, 3), executor, show)
+    assert executor.notes[2:] == ["stop 0", "stop 1", "end 0", "end 1"]
+
+
 def test_ctrl_c_stops_what_runs_and_starts_nothing_more(tmp_path: Path) -> None:
     executor, looked = Scripted(2, {0: 99, 1: 1, 2: 99, 3: 1}), []
 
