@@ -13,7 +13,7 @@ from legion_bench import launch
 from legion_bench.errors import LegionBenchError
 from legion_bench.results.store import EVALUATIONS, read_run
 from legion_bench.sweeps import Outcome, grid, sweep
-from legion_bench.sweeps.cluster import Cluster
+from legion_bench.sweeps.cluster import Cluster, train
 from tests.helpers import write_protocol
 
 # Ray leaves files open, and warns of its own future.
@@ -86,6 +86,15 @@ def awaited(work: Any) -> Outcome:
         time.sleep(0.05)
     assert isinstance(outcome, Outcome)
     return outcome
+
+
+def test_a_retry_that_finds_its_run_finished_is_content(tmp_path: Path) -> None:
+    protocol = write_protocol(tmp_path, steps=20, every=20)
+    arguments = str(protocol), TOY, 0, str(tmp_path / "run"), 0.0
+    train(*arguments)
+    finished = read_run(tmp_path / "run").manifest
+    train(*arguments)
+    assert read_run(tmp_path / "run").manifest == finished
 
 
 def test_without_ray_it_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
