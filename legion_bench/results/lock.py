@@ -32,6 +32,17 @@ def locked(path: Path) -> Iterator[None]:
         file.close()
 
 
+def is_locked(path: Path) -> bool:
+    """Return whether a process holds a run folder; nothing is created."""
+    if not (path / LOCK).exists():
+        return False
+    try:
+        with locked(path):
+            return False
+    except LockedError:
+        return True
+
+
 def _acquired(path: Path) -> IO[bytes]:
     while True:
         file = path.open("ab")

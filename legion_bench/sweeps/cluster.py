@@ -6,11 +6,10 @@ import signal
 import sys
 import time
 from importlib import import_module
-from pathlib import Path
 from typing import Any
 
 from legion_bench.errors import LegionBenchError, LockedError
-from legion_bench.launch import job_of, run
+from legion_bench.launch import run
 from legion_bench.sweeps.grid import Cell
 from legion_bench.sweeps.loop import Outcome
 
@@ -54,8 +53,8 @@ class Cluster:
 
     def start(self, cell: Cell) -> _Task:
         """Hand a run over to the cluster."""
-        arguments = cell.protocol, cell.agent, cell.seed, str(cell.path), self._checkpoint_minutes
-        return _Task(self._ray, self._train.options(name=cell.name).remote(*arguments))
+        reference = self._train.options(name=cell.name).remote(cell, self._checkpoint_minutes)
+        return _Task(self._ray, reference)
 
 
 class _Task:
@@ -78,16 +77,16 @@ class _Task:
         self._ray.cancel(self._reference)
 
 
-def train(protocol: str, agent: str, seed: int, path: str, checkpoint_minutes: float) -> None:
+def train(cell: Cell, checkpoint_minutes: float) -> None:
     """Take a run to its end on a node of a cluster, wherever it began."""
     # Ray stops a task by an interrupt, which processes that were started in the background ignore.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     deadline = time.monotonic() + _PATIENCE
     while True:
         try:
-            if job_of(protocol, agent, seed, Path(path)).stage == "finished":
+            if cell.finished_now():
                 return  # by a process of a lost node, before or after the cluster gave it up
-            run(protocol, agent, seed, Path(path), checkpoint_minutes=checkpoint_minutes)
+            run(cell.protocol, cell.agent, cell.seed, cell.path, checkpoint_minutes=checkpoint_minutes)
             return
         except LockedError:
             if time.monotonic() > deadline:

@@ -32,6 +32,14 @@ class Cell:
         """What it is called where people read."""
         return "/".join(self.path.parts[-3:])
 
+    def finished_now(self) -> bool:
+        """Return whether it is so by now, whoever finished it.
+
+        Raises:
+            LegionBenchError: a card or the folder is no longer what it was.
+        """
+        return job_of(self.protocol, self.agent, self.seed, self.path).stage == "finished"
+
 
 def grid(protocols: Sequence[str], agents: Sequence[str], seeds: Sequence[int], out: Path) -> list[Cell]:
     """Return the runs of a sweep: seed by seed, so that a part of it compares like with like.

@@ -6,9 +6,9 @@ import signal
 import subprocess
 import sys
 import tempfile
-from typing import IO
 
 from legion_bench.errors import LegionBenchError
+from legion_bench.results.lock import is_locked
 from legion_bench.sweeps.grid import Cell
 from legion_bench.sweeps.loop import Outcome
 
@@ -27,32 +27,62 @@ class Local:
         self.jobs, self._checkpoint_minutes = jobs, checkpoint_minutes
 
     def start(self, cell: Cell) -> _Process:
-        """Begin a run, or go on with it, by the command that does so for one."""
+        """Begin a run, or go on with it, as soon as nobody else writes to its folder."""
+        return _Process(cell, self._checkpoint_minutes)
+
+
+class _Process:
+    def __init__(self, cell: Cell, checkpoint_minutes: float) -> None:
+        self._cell, self._checkpoint_minutes = cell, checkpoint_minutes
+        self._outcome: Outcome | None = None
+        self._begin()
+
+    def outcome(self) -> Outcome | None:
+        if self._outcome is None:
+            try:
+                self._outcome = self._look()
+            except (LegionBenchError, OSError) as error:
+                self._outcome = Outcome(str(error))
+        return self._outcome
+
+    def stop(self) -> None:
+        if self.process is None:
+            self._outcome = Outcome("stopped while another process wrote to its folder")
+        else:
+            self.process.terminate()
+
+    def _begin(self) -> None:
+        """Train by the command that does so for one run."""
+        cell = self._cell
         arguments = [
             *("run", "--protocol", cell.protocol, "--agent", cell.agent, "--seed", str(cell.seed)),
             *("--out", str(cell.path), "--checkpoint-minutes", str(self._checkpoint_minutes)),
         ]
-        said = tempfile.TemporaryFile()
-        process = subprocess.Popen(
+        self._said = tempfile.TemporaryFile()
+        self.process: subprocess.Popen[bytes] | None = subprocess.Popen(
             [sys.executable, "-m", "legion_bench", *arguments],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
-            stderr=said,
+            stderr=self._said,
             start_new_session=True,  # Ctrl-C is for the sweep, which tells each of its runs
         )
-        return _Process(process, said)
 
-
-class _Process:
-    def __init__(self, process: subprocess.Popen[bytes], said: IO[bytes]) -> None:
-        self.process, self._said = process, said
-        self._outcome: Outcome | None = None
-
-    def outcome(self) -> Outcome | None:
+    def _look(self) -> Outcome | None:
+        if self.process is None:
+            if not is_locked(self._cell.path):
+                self._begin()
+            return None
         code = self.process.poll()
-        if code is not None and self._outcome is None:
-            self._outcome = self._told(code)
-        return self._outcome
+        if code is None:
+            return None
+        outcome = self._told(code)
+        if outcome.error is None:
+            return outcome
+        if is_locked(self._cell.path):
+            # By a run that a killed sweep left, or by another sweep, which keeps a core busy as this one would.
+            self.process = None
+            return None
+        return Outcome() if self._cell.finished_now() else outcome
 
     def _told(self, code: int) -> Outcome:
         with self._said:
@@ -64,6 +94,3 @@ class _Process:
             known = {number.value: number.name for number in signal.Signals}
             return Outcome(f"killed by {known.get(-code, f'signal {-code}')}")
         return Outcome(lines[-1].removeprefix("error: ") if lines else f"it ended with code {code}")
-
-    def stop(self) -> None:
-        self.process.terminate()

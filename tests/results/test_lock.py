@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from legion_bench.errors import RunError
-from legion_bench.results.lock import LOCK, locked
+from legion_bench.results.lock import LOCK, is_locked, locked
 from tests.helpers import python
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="locks are POSIX's")
@@ -34,6 +34,15 @@ def test_a_lock_that_a_dead_process_left_holds_nobody(tmp_path: Path) -> None:
     (tmp_path / LOCK).touch()
     with locked(tmp_path), pytest.raises(RunError, match="another process"), locked(tmp_path):
         pass
+
+
+def test_whether_it_is_held_is_told_without_a_trace(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    assert not is_locked(run)
+    assert not run.exists()
+    with locked(run):
+        assert is_locked(run)
+    assert not is_locked(run)
 
 
 def test_another_ones_lock_in_a_folder_made_anew_is_left_alone(tmp_path: Path) -> None:

@@ -90,11 +90,11 @@ def awaited(work: Any) -> Outcome:
 
 def test_a_retry_that_finds_its_run_finished_is_content(tmp_path: Path) -> None:
     protocol = write_protocol(tmp_path, steps=20, every=20)
-    arguments = str(protocol), TOY, 0, str(tmp_path / "run"), 0.0
-    train(*arguments)
-    finished = read_run(tmp_path / "run").manifest
-    train(*arguments)
-    assert read_run(tmp_path / "run").manifest == finished
+    (cell,) = grid([str(protocol)], [TOY], [0], tmp_path / "runs")
+    train(cell, 0.0)
+    finished = read_run(cell.path).manifest
+    train(cell, 0.0)
+    assert read_run(cell.path).manifest == finished
 
 
 def test_without_ray_it_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:

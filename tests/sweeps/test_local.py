@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -11,7 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from legion_bench import launch
 from legion_bench.errors import LegionBenchError
+from legion_bench.results.lock import locked
 from legion_bench.results.store import EVALUATIONS, read_run
 from legion_bench.sweeps import Outcome, grid
 from legion_bench.sweeps.local import Local
@@ -69,6 +72,34 @@ def test_a_run_that_was_killed_says_so_and_goes_on(tmp_path: Path) -> None:
     while work.outcome() is None:
         time.sleep(0.01)
     assert read_run(cell.path).manifest.status == "interrupted"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="locks are POSIX's")
+@pytest.mark.parametrize("how", ["finishes", "dies", "stays"])
+def test_a_run_waits_for_another_process_in_its_folder(tmp_path: Path, how: str) -> None:
+    """Such as a sweep leaves that was killed; it then takes what is there, or goes on from it."""
+    protocol = write_protocol(tmp_path, steps=60, every=20)
+    (cell,) = grid([str(protocol)], [TOY], [0], tmp_path / "runs")
+    launch.run(str(protocol), TOY, 0, cell.path, stop_after=20)
+    with locked(cell.path):
+        work, deadline = Local(1, 0.0).start(cell), time.monotonic() + 120
+        while work.process is not None:  # until it has found the lock
+            assert work.outcome() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        if how == "finishes":
+            whole = launch.run(str(protocol), TOY, 0, tmp_path / "whole")
+            shutil.copytree(whole, cell.path, dirs_exist_ok=True)
+        if how == "stays":
+            work.stop()
+            assert work.outcome() is not None
+            return
+    while (outcome := work.outcome()) is None:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    assert outcome == Outcome()
+    run = read_run(cell.path)
+    assert (run.manifest.status, len(run.manifest.resumes)) == ("finished", 0 if how == "finishes" else 1)
 
 
 @pytest.mark.skipif(os.name != "posix", reason="sends signals")
