@@ -52,3 +52,22 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> str:
     close = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
     hint = f"did you mean {close[0]!r}?" if close else f"known: {', '.join(names) or 'none'}"
     return f"unknown {kind} {name!r}: {hint}"
+
+
+class LegionBenchWarning(UserWarning):
+    """Something that a user hardly meant, but may have."""
+
+
+def extra(name: str) -> str:
+    """Return how to install what an extra of the package brings."""
+    return f'pip install "legion-bench[{name}]", in a clone -c constraints.txt -e ".[{name}]"'
+
+
+def printable(text: object) -> str:
+    """Return text of unknown origin without characters that steer a terminal."""
+    return "".join(letter if letter.isprintable() else "�" for letter in str(text))
+
+
+def shown(value: object) -> str:
+    """Return a value of unknown origin in short."""
+    return ascii(value)[:300]

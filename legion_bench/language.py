@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from legion_bench import catalogue
 from legion_bench.cards import TaskCard, load_stream, load_task
-from legion_bench.errors import LanguageError
+from legion_bench.errors import LanguageError, extra
 from legion_bench.types import Floats
 
 MODEL = "sentence-transformers/all-MiniLM-L6-v2"
@@ -211,6 +211,6 @@ def _model_folder() -> Path:
 
 def _missing(error: ModuleNotFoundError) -> LanguageError:
     return LanguageError(
-        f"{error.name} is not installed, and only the sentences of the task cards are embedded already: "
-        'pip install "legion-bench[language]"'
+        f"{error.name} is not installed, and only the sentences of the task cards are embedded already:"
+        f" {extra('language')}"
     )

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from legion_bench import agents, cards
 from legion_bench.cards import StreamCard
-from legion_bench.errors import LegionBenchError, RenderError
+from legion_bench.errors import LegionBenchError, RenderError, extra
 from legion_bench.seeding import check_seed
 
 FORMATS = (".png", ".gif", ".mp4")
@@ -89,6 +89,4 @@ def _write(out: Path, frames: list[NDArray[np.uint8]]) -> None:
         try:
             iio.imwrite(out, frames, fps=1000 // _FRAME_MS, codec="libx264")
         except (ImportError, OSError, ValueError) as error:
-            raise RenderError(
-                f'cannot write {out.name}: pip install "legion-bench[video]", or write a GIF'
-            ) from error
+            raise RenderError(f"cannot write {out.name}: {extra('video')}; or write a GIF") from error

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from urllib.parse import quote
 
 import numpy as np
 import pytest
@@ -18,7 +20,7 @@ from legion_bench.cli import app, main
 from legion_bench.cli.console import err, out
 from legion_bench.errors import AgentError
 from legion_bench.results.store import EVALUATIONS, MANIFEST, read_run
-from tests.helpers import contents, write_protocol
+from tests.helpers import command_line, contents, write_protocol
 
 Call = Callable[..., tuple[int, str, str]]
 COMMANDS = (
@@ -448,6 +450,7 @@ def test_a_stack_writes_a_folder_for_each_seed(call: Call, tmp_path: Path) -> No
 
 
 SMOKE = catalogue.root() / "results" / "smoke" / "runs"
+BUNDLES = catalogue.root() / "results" / "leaderboard" / "bundles"
 
 
 def test_runs_become_a_bundle_and_bundles_a_leaderboard(call: Call) -> None:
@@ -488,6 +491,43 @@ def test_a_bundle_that_is_refused_does_not_hide_the_others(call: Call) -> None:
     assert code == 2
     assert "no bundles to show" in err
     assert not Path("none").exists()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names of files are text elsewhere")
+@pytest.mark.parametrize("name", ["bad\udcff", "bad\x1b[31m", "bad\n", "bad\u202e"])
+def test_names_of_files_that_are_no_text_or_steer_a_terminal(
+    name: str, call: Call, tiny_protocol: Path
+) -> None:
+    code, said, _ = call("run", "--protocol", tiny_protocol, "--agent", "random", "--out", f"{name}-run")
+    assert code == 0
+    assert all(line.isprintable() for line in said.splitlines())
+    assert len(said.splitlines()) == 2
+    assert json.loads(Path(f"{name}-run/run.json").read_text())["status"] == "finished"
+    code, said, _ = call("report", f"{name}-run", "--out", f"{name}-report")
+    assert code == 0
+    assert said.strip().isprintable()
+    Path(f"{name}-sound.zip").write_bytes(next((BUNDLES).glob("*.zip")).read_bytes())
+    Path(f"{name}-broken.zip").write_bytes(b"")
+    code, said, errors = call("leaderboard", "build", ".", "--out", "board")
+    assert code == 1
+    assert errors.startswith("refused: bad")
+    assert errors.count("\n") == 1
+    assert errors.strip().isprintable()
+    page = Path("board/index.html").read_text("utf-8")
+    assert f"../{quote(os.fsencode(name))}-sound.zip" in page
+
+
+def test_an_agent_that_will_never_learn_is_a_warning_before_it_runs(
+    tiny_protocol: Path, tmp_path: Path
+) -> None:
+    card = tmp_path / "late.toml"
+    card.write_text(
+        'extends = "sac-finetune-small"\ntitle = "Late"\n[parameters.options]\nlearning_starts = 40\n'
+    )
+    arguments = "--protocol", tiny_protocol, "--agent", card, "--stop-after", "0", "--out", tmp_path / "run"
+    done = command_line("run", *arguments)
+    assert done.returncode == 0
+    assert done.stderr.startswith("warning: learning_starts is 40, and a task has 40 environment steps: ")
 
 
 @pytest.fixture(scope="session")

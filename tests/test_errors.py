@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from legion_bench import errors
-from legion_bench.errors import LegionBenchError, unknown
+from legion_bench.errors import LegionBenchError, printable, shown, unknown
 
 
 def test_unknown_names_the_nearest_match() -> None:
@@ -18,6 +20,12 @@ def test_unknown_lists_what_is_known_if_nothing_is_near() -> None:
 
 def test_unknown_says_that_nothing_is_known() -> None:
     assert unknown("task", "reach", []) == "unknown task 'reach': known: none"
+
+
+def test_foreign_text_steers_no_terminal_and_can_always_be_encoded() -> None:
+    assert printable(Path("a\x1b[31m\udcff\u202e.zip")) == "a�[31m��.zip"
+    assert shown("é\x1b" * 500).isascii()
+    assert len(shown("é\x1b" * 500)) <= 300
 
 
 @pytest.mark.parametrize(

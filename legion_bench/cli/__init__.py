@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated
+import warnings
+from typing import Annotated, Any
 
 import typer
-from rich.markup import escape
 
 from legion_bench import __version__, threads
 from legion_bench.cli import boards, catalogue, regression, reporting, training
-from legion_bench.cli.console import err, out
-from legion_bench.errors import LegionBenchError
+from legion_bench.cli.console import err, out, plain
+from legion_bench.errors import LegionBenchError, LegionBenchWarning
 
 threads.pin()  # before torch loads and reads its environment
 
+_show_others = warnings.showwarning
 app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode="markdown",
@@ -40,13 +41,22 @@ def _main(
     pass
 
 
+def _show_warning(message: Warning | str, category: type[Warning], *where: Any) -> None:
+    """Print a warning of ours as a line for users; others with the place in the code."""
+    if issubclass(category, LegionBenchWarning):
+        err.print(f"[yellow]warning:[/] {plain(message)}", soft_wrap=True)
+    else:
+        _show_others(message, category, *where)
+
+
 def main() -> None:
     """Run the command line; a user's mistake is one line on standard error."""
+    warnings.showwarning = _show_warning  # type: ignore[assignment]  # takes whatever Python hands on
     try:
         app()
     except LegionBenchError as error:
-        err.print(f"[red]error:[/] {escape(str(error))}", soft_wrap=True)
+        err.print(f"[red]error:[/] {plain(error)}", soft_wrap=True)
         sys.exit(2)
     except OSError as error:  # no space, no permission, a file where a folder should be
-        err.print(f"[red]error:[/] {escape(str(error))}", soft_wrap=True)
+        err.print(f"[red]error:[/] {plain(error)}", soft_wrap=True)
         sys.exit(1)

@@ -6,10 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.markup import escape
 from rich.table import Table
 
-from legion_bench.cli.console import Runs, err, example, out
+from legion_bench.cli.console import Runs, err, example, out, plain
 
 if TYPE_CHECKING:
     from legion_bench.leaderboard import Entry
@@ -45,7 +44,7 @@ def submit(
     from legion_bench import leaderboard as boards
 
     _show_entry(boards.submit(runs, out_))
-    out.print(f"Bundle written to {escape(str(out_))}", soft_wrap=True)
+    out.print(f"Bundle written to {plain(out_)}", soft_wrap=True)
 
 
 @leaderboard.command(epilog=example("legion-bench leaderboard verify my-agent.zip"))
@@ -72,7 +71,7 @@ def build(
 
     entries, refused = _verify(bundles)
     index = boards.build(entries, out_)
-    out.print(f"Leaderboard written to {escape(str(index))}", soft_wrap=True)
+    out.print(f"Leaderboard written to {plain(index)}", soft_wrap=True)
     raise typer.Exit(1 if refused else 0)
 
 
@@ -93,7 +92,7 @@ def _verify(paths: list[Path]) -> tuple[list[Entry], bool]:
             entries.append(boards.verify(path))
         except BundleError as error:
             refused = True
-            err.print(f"[red]refused:[/] {escape(str(error))}", soft_wrap=True)
+            err.print(f"[red]refused:[/] {plain(error)}", soft_wrap=True)
     return entries, refused
 
 
@@ -104,12 +103,12 @@ def _show_entry(entry: Entry) -> None:
     track, agent = entry.track, entry.manifest.agent.name
     seeds = ", ".join(str(run.seed) for run in entry.runs)
     out.print(
-        f"{escape(str(entry.bundle))}: {escape(agent)}, seeds {seeds}, on {track.protocol}, {track.robot},"
+        f"{plain(entry.bundle)}: {plain(agent)}, seeds {seeds}, on {track.protocol}, {track.robot},"
         f" identity {track.identity}\nSHA-256 {entry.sha256}",
         soft_wrap=True,
         highlight=False,
     )
     table = Table(box=None, padding=(0, 2), show_header=False)
     for name, metric in HEADLINES.items():
-        table.add_row(metric.title, escape(tables.estimate(entry.summary, name)))
+        table.add_row(metric.title, plain(tables.estimate(entry.summary, name)))
     out.print(table, "")

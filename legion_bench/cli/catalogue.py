@@ -6,10 +6,9 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.markup import escape
 from rich.table import Table
 
-from legion_bench.cli.console import err, example, out
+from legion_bench.cli.console import err, example, out, plain, wide
 
 app = typer.Typer()
 
@@ -29,7 +28,7 @@ def list_(
         table.add_column(long, overflow="fold")
         for row in rows:
             table.add_row(*row.values())
-        out.print(table, "")
+        (out if out.is_terminal else wide).print(table, "")
 
 
 @app.command(
@@ -48,7 +47,7 @@ def render(
     """Make a picture or a film of an episode."""
     from legion_bench.render import render as make
 
-    out.print(f"Written to {escape(str(make(agent, task, out_, seed, size)))}", soft_wrap=True)
+    out.print(f"Written to {plain(make(agent, task, out_, seed, size))}", soft_wrap=True)
 
 
 @app.command(
@@ -68,7 +67,7 @@ def export(
     from legion_bench.export import export as make
 
     card = make(run_, out_, checkpoint)
-    out.print(f"Written to {escape(str(out_))}: the policy at step {card.step:,}", soft_wrap=True)
+    out.print(f"Written to {plain(out_)}: the policy at step {card.step:,}", soft_wrap=True)
 
 
 @app.command(epilog=example("legion-bench gallery", "legion-bench gallery --out pictures --size 480"))
@@ -85,7 +84,7 @@ def gallery(
     tasks = catalogue.names("envs/tasks")
     written = galleries.write(out_, tasks, size)
     *_, page = track(written, description="drawing", total=len(tasks) + 1, console=err)
-    out.print(f"Written to {escape(str(page))}", soft_wrap=True)
+    out.print(f"Written to {plain(page)}", soft_wrap=True)
 
 
 @app.command(
@@ -122,7 +121,7 @@ def audit(
         out.print(audits.as_text(audits.table(rows)).to_string(index=False), soft_wrap=True)
     else:
         audits.write(rows, out_, seed)
-        out.print(f"Written to {escape(str(out_))}", soft_wrap=True)
+        out.print(f"Written to {plain(out_)}", soft_wrap=True)
 
 
 @app.command(epilog=example("legion-bench doctor"))
@@ -133,7 +132,7 @@ def doctor() -> None:
     broken = False
     for check in check_all():
         mark = "[green]ok  [/]" if check.ok else "[yellow]miss[/]" if check.optional else "[red]FAIL[/]"
-        out.print(f"{mark} {check.name}: {escape(check.found)}", soft_wrap=True, highlight=False)
+        out.print(f"{mark} {check.name}: {plain(check.found)}", soft_wrap=True, highlight=False)
         if not check.ok:
             out.print(f"     fix: {check.fix}", soft_wrap=True, highlight=False, markup=False)
         broken = broken or not (check.ok or check.optional)
@@ -153,8 +152,8 @@ def embed(
     if check:
         found = language.differences(language.read(), language.build())
         for line in found or ["The shipped table is what the encoder makes."]:
-            out.print(escape(line), soft_wrap=True)
+            out.print(plain(line), soft_wrap=True)
         raise typer.Exit(1 if found else 0)
     if not table:
         language.write(language.build())
-        out.print(f"Written to {escape(str(language.path()))}", soft_wrap=True)
+        out.print(f"Written to {plain(language.path())}", soft_wrap=True)

@@ -9,14 +9,16 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from legion_bench.errors import RunError
+from legion_bench.errors import RunError, printable
 
 if TYPE_CHECKING:
     from legion_bench.results.store import Run
 
-# Names may hold colons and brackets: they are no emoji, and escape() keeps them from being markup.
+# Names may hold colons and brackets: they are no emoji, and plain() keeps them from being markup.
 out = Console(emoji=False)
 err = Console(stderr=True, emoji=False)
+# A log has 80 columns for all it knows: lines that are too long are read more easily than folded words.
+wide = Console(emoji=False, width=max(out.width, 150))
 
 Runs = Annotated[list[Path], typer.Argument(help="Run folders, or folders that hold some.")]
 References = Annotated[
@@ -27,6 +29,11 @@ References = Annotated[
         " repeated. [default: the references that come with the package, where they fit]",
     ),
 ]
+
+
+def plain(text: object) -> str:
+    """Return text on one line, as it is: no markup, nothing that steers a terminal or that it cannot show."""
+    return escape(printable(" ".join(str(text).splitlines())))
 
 
 def example(*lines: str) -> str:
@@ -43,6 +50,6 @@ def read_runs(paths: list[Path]) -> tuple[list[Run], list[str]]:
         try:
             read.append(read_run(path))
         except (RunError, OSError) as error:
-            broken.append(f"{error}; this run is left out")
-            err.print(f"[red]left out:[/] {escape(str(error))}", soft_wrap=True)
+            broken.append(f"{printable(error)}; this run is left out")
+            err.print(f"[red]left out:[/] {plain(error)}", soft_wrap=True)
     return read, broken

@@ -6,11 +6,9 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
-from legion_bench.cli.console import Runs, err, example, out, read_runs
+from legion_bench.cli.console import Runs, err, example, out, plain, read_runs, wide
 from legion_bench.errors import RunError
 
 app = typer.Typer()
@@ -46,10 +44,10 @@ def reference_make(
     if broken:
         raise RunError("nothing was written: reference numbers must not lack runs by accident")
     numbers = collect(read, agent or None)
-    out.print(f"Written to {escape(str(write(numbers, out_)))}", soft_wrap=True)
+    out.print(f"Written to {plain(write(numbers, out_))}", soft_wrap=True)
     for traces in numbers.agents:
         seeds = ", ".join(str(run.seed) for run in traces.runs)
-        out.print(f"{escape(traces.agent.name)}: seeds {seeds}", soft_wrap=True)
+        out.print(f"{plain(traces.agent.name)}: seeds {seeds}", soft_wrap=True)
 
 
 @reference.command(
@@ -68,14 +66,13 @@ def reference_check(
     read, broken = read_runs(runs)
     rows = regression.check(read, numbers)
     for note in regression.other_versions(read, numbers):
-        err.print(f"[yellow]another version, so hardly identical:[/] {escape(note)}", soft_wrap=True)
+        err.print(f"[yellow]another version, so hardly identical:[/] {plain(note)}", soft_wrap=True)
     table = Table(box=None, padding=(0, 2))
     for heading in ("agent", "quantity", "measured", "reference", "band", "verdict", "of"):
         table.add_column(heading, overflow="fold")
     for row in rows:
-        table.add_row(*map(escape, regression.cells(row)))
-    # A log has 80 columns for all it knows: lines that are too long are read more easily than folded words.
-    Console(emoji=False, width=max(out.width, 150)).print(table)
+        table.add_row(*map(plain, regression.cells(row)))
+    wide.print(table)
     out.print(
         f"Meant so that without any change at most {2 * regression.FALSE_ALARMS:.0%} of such checks fail."
     )

@@ -7,10 +7,9 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.markup import escape
 from rich.table import Table
 
-from legion_bench.cli.console import References, Runs, err, example, out, read_runs
+from legion_bench.cli.console import References, Runs, err, example, out, plain, read_runs
 from legion_bench.errors import RunError
 
 app = typer.Typer()
@@ -40,7 +39,7 @@ def report(
     index = build_report(
         read, out_, references if reference else None, left_out=broken + lost, published=paper
     )
-    out.print(f"Report written to {escape(str(index))}", soft_wrap=True)
+    out.print(f"Report written to {plain(index)}", soft_wrap=True)
     raise typer.Exit(1 if broken + lost else 0)
 
 
@@ -49,7 +48,7 @@ def paper(out_: Annotated[Path, typer.Option("--out", help="Folder to write to."
     """Write tables and figures of LEGION's published results; nothing is trained."""
     from legion_bench.reports.paper import build_paper
 
-    out.print(f"Written to {escape(str(build_paper(out_)))}", soft_wrap=True)
+    out.print(f"Written to {plain(build_paper(out_))}", soft_wrap=True)
 
 
 @app.command(
@@ -73,14 +72,14 @@ def metrics(
     references, lost = read_runs(reference or [])
     for run in measure_all(read, references if reference else None):
         for warning in run.warnings:
-            err.print(f"[yellow]warning:[/] {escape(warning)}", soft_wrap=True)
+            err.print(f"[yellow]warning:[/] {plain(warning)}", soft_wrap=True)
         if as_json:
             typer.echo(json.dumps(numbers.everything(run), allow_nan=False))
             continue
-        title = escape(str(run.run.path))
+        title = plain(run.run.path)
         table = Table(title=title, title_justify="left", box=None, padding=(0, 2), show_header=False)
         for row in numbers.headlines(run):
-            table.add_row(*map(escape, row))
+            table.add_row(*map(plain, row))
         out.print(table, "")
     if not as_json:
         err.print("All metrics, and what they are the means of: --json")
@@ -106,4 +105,4 @@ def references(
         raise RunError("nothing was written: a reference must not lack runs by accident")
     for made in collect(read):
         path, seeds = write(made, out_), ", ".join(str(one.seed) for one in made.seeds)
-        out.print(f"Written to {escape(str(path))}: seeds {seeds}", soft_wrap=True)
+        out.print(f"Written to {plain(path)}: seeds {seeds}", soft_wrap=True)

@@ -9,9 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
-from rich.markup import escape
 
-from legion_bench.cli.console import err, example, out
+from legion_bench.cli.console import err, example, out, plain
 from legion_bench.errors import LegionBenchError
 from legion_bench.seeding import parse_seeds
 
@@ -76,7 +75,7 @@ def run(
     try:
         with Progress(err, protocol) as progress, _stoppable(progress) as watch:
             if seeds is None:
-                say = lambda text: err.print(f"[yellow]{escape(text)}[/]", soft_wrap=True)  # noqa: E731
+                say = lambda text: err.print(f"[yellow]{plain(text)}[/]", soft_wrap=True)  # noqa: E731
                 paths = [
                     launch.run(
                         protocol,
@@ -108,8 +107,8 @@ def run(
         )
         raise typer.Exit(130) from None
     for path in paths:
-        out.print(f"Run written to {escape(str(path))}", soft_wrap=True)
-    shown = escape(" ".join(map(str, paths)))
+        out.print(f"Run written to {plain(path)}", soft_wrap=True)
+    shown = plain(" ".join(map(str, paths)))
     out.print(f"See it with: legion-bench report {shown} --out report", soft_wrap=True)
 
 
@@ -163,8 +162,8 @@ def sweep(
         signal.signal(signal.SIGTERM, before)
     for row in rows:
         if row.error is not None:
-            err.print(f"[red]failed:[/] {escape(str(row.cell.path))}: {escape(row.error)}", soft_wrap=True)
-    out.print(f"{summary(rows)}; run folders are in {escape(str(out_))}", soft_wrap=True)
+            err.print(f"[red]failed:[/] {plain(row.cell.path)}: {plain(row.error)}", soft_wrap=True)
+    out.print(f"{summary(rows)}; run folders are in {plain(out_)}", soft_wrap=True)
     states = {row.state for row in rows}
     raise typer.Exit(130 if "interrupted" in states else 1 if "failed" in states else 0)
 

@@ -21,14 +21,14 @@ from typing import BinaryIO, Literal
 
 import msgspec
 
-from legion_bench.errors import BundleError
+from legion_bench.errors import BundleError, printable
 from legion_bench.results.store import EVALUATIONS, KNOWLEDGE, MANIFEST, TRAINING
 
 SCHEMA: Literal[1] = 1
 INDEX = "bundle.json"
 MAX_RUNS = 100
-MAX_RUN_CARDS = 2**20
-"""Bytes of ``run.json``, or of the index."""
+MAX_RUN_CARDS = 2**18
+"""Bytes of ``run.json``, thirty times ours, or of the index."""
 MAX_LOG = 2**28
 """Bytes of ``evaluations.jsonl``: ten times those of a run of 100,000 episodes."""
 MAX_PROGRESS = 2**24
@@ -144,20 +144,12 @@ def unpacked(path: Path) -> Iterator[Unpacked]:
                 opened.seek(0)
                 sha256 = hashlib.file_digest(opened, "sha256").hexdigest()
         except BundleError as error:
-            raise BundleError(f"{path}: {error}") from None
+            raise BundleError(f"{printable(path)}: {error}") from None
         except _UNREADABLE as error:
-            raise BundleError(f"{path} cannot be read as a bundle: {printable(error)}; {_AGAIN}") from None
+            raise BundleError(
+                f"{printable(path)} cannot be read as a bundle: {printable(error)}; {_AGAIN}"
+            ) from None
         yield Unpacked(Path(folder), sha256)
-
-
-def printable(text: object) -> str:
-    """Return text of unknown origin without characters that steer a terminal."""
-    return "".join(letter if letter.isprintable() else "�" for letter in str(text))
-
-
-def shown(value: object) -> str:
-    """Return a value of unknown origin in short."""
-    return ascii(value)[:300]
 
 
 def _check_end(file: BinaryIO) -> None:

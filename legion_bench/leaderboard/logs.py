@@ -9,8 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from legion_bench.cards import ProtocolCard, StreamCard
-from legion_bench.errors import BundleError
-from legion_bench.leaderboard.bundle import shown
+from legion_bench.errors import BundleError, shown
 from legion_bench.protocols.schedule import Phase
 from legion_bench.results.store import EVALUATIONS, KNOWLEDGE, TRAINING, Run
 from legion_bench.types import TrainingRecord

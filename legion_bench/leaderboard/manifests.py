@@ -8,13 +8,14 @@ from importlib.metadata import version
 from typing import Any
 
 from legion_bench import cards, catalogue
-from legion_bench.errors import BundleError, unknown
-from legion_bench.leaderboard.bundle import shown
+from legion_bench.errors import BundleError, shown, unknown
 from legion_bench.results.store import MANIFEST, Manifest, Run
 from legion_bench.seeding import MAX_SEED
 
 PHYSICS = ("metaworld", "mujoco")
 """Packages that decide what an episode is: every run of a leaderboard has the same versions of them."""
+MAX_AGENT = 2**16
+"""Bytes of an agent's card; ours have some 1,000."""
 _DEPTH = 16
 _NAME, _TITLE = 80, 200
 # None looks like another, and none has what separates cells: a spreadsheet may open the table.
@@ -38,6 +39,8 @@ def check_manifest(run: Run) -> None:
     _check_words(where, made)
     if _depth(made.agent.parameters) > _DEPTH:
         raise BundleError(f"{where}: the agent's parameters are nested more than {_DEPTH} deep")
+    if (size := len(cards.canonical(made.agent))) > MAX_AGENT:
+        raise BundleError(f"{where}: the agent's card has {size:,} bytes, at most {MAX_AGENT:,} are read")
     for package in PHYSICS:
         if (found := made.versions.get(package)) != version(package):
             raise BundleError(
@@ -91,23 +94,32 @@ def official(made: Manifest) -> None:
 
 
 def check_same(one: Run, other: Run) -> None:
-    """Raise unless two runs have the same cards, and the same versions of all packages that both name.
+    """Raise unless two runs have the same cards."""
+    for part in ("protocol", "stream", "tasks", "agent"):
+        if cards.canonical(getattr(one.manifest, part)) != cards.canonical(getattr(other.manifest, part)):
+            raise _differ(one.path.name, other.path.name, part)
+
+
+def check_versions(run: Run, known: dict[str, tuple[str, str]]) -> None:
+    """Raise unless a run has the same versions of packages as others that name them.
 
     Which they name depends on what was installed beside those that the agent uses.
+
+    Args:
+        run: is added to ``known``.
+        known: package → version, and the folder of the run that names it.
     """
-    mine, theirs = one.manifest, other.manifest
-    wrong = [
-        part
-        for part in ("protocol", "stream", "tasks", "agent")
-        if cards.canonical(getattr(mine, part)) != cards.canonical(getattr(theirs, part))
-    ]
-    shared = mine.versions.keys() & theirs.versions.keys()
-    wrong += [name for name in sorted(shared) if mine.versions[name] != theirs.versions[name]]
-    if wrong:
-        raise BundleError(
-            f"{one.path.name} and {other.path.name} differ in {wrong[0]}: a bundle is one agent's runs under"
-            " one protocol, with the same versions; submit them apart"
-        )
+    for package, found in sorted(run.manifest.versions.items()):
+        there, where = known.setdefault(package, (found, run.path.name))
+        if found != there:
+            raise _differ(where, run.path.name, package)
+
+
+def _differ(one: str, other: str, what: str) -> BundleError:
+    return BundleError(
+        f"{one} and {other} differ in {what}: a bundle is one agent's runs under one protocol, with the same"
+        " versions; submit them apart"
+    )
 
 
 def _date(where: str, text: str | None) -> datetime:

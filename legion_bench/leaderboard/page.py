@@ -101,6 +101,7 @@ def frame(tracks: Mapping[Track, Sequence[Row]]) -> pd.DataFrame:
                 for name in METRICS
                 for part in ("mean", "low", "high", "count")
             },
+            "reference": row.entry.reference,
             **{name: row.entry.cost[name] for name in COST},
             "finished": row.entry.finished,
             "code": row.entry.code,
@@ -140,7 +141,7 @@ def _rows(entries: Sequence[Entry], out: Path) -> list[Row]:
             entry,
             found,
             cards=f"cards/{_card_name(entry)}.json",
-            link=quote(Path(os.path.relpath(entry.bundle, out)).as_posix()),
+            link=quote(os.fsencode(Path(os.path.relpath(entry.bundle, out)).as_posix())),
         )
         for entry, found in zip(entries, intervals, strict=True)
     ]

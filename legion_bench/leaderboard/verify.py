@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from legion_bench.errors import BundleError, LegionBenchError
-from legion_bench.leaderboard.bundle import printable, unpacked
+from legion_bench.errors import BundleError, LegionBenchError, printable
+from legion_bench.leaderboard.bundle import unpacked
 from legion_bench.leaderboard.checks import check_runs
 from legion_bench.leaderboard.tracks import Track, track
+from legion_bench.metrics import Undefined
 from legion_bench.reports.frames import cost_frame, runs_frame, summary_frame
 from legion_bench.reports.measured import Measured, measure_all
 from legion_bench.results.store import Manifest, read_run
@@ -37,6 +38,12 @@ class Entry:
     def manifest(self) -> Manifest:
         """The manifest of the first run; all share cards and versions."""
         return self.runs[0].run.manifest
+
+    @property
+    def reference(self) -> str | None:
+        """Name of the agent that forward transfer is measured against; None if it is not."""
+        reference = self.runs[0].reference
+        return None if isinstance(reference, Undefined) else reference.agent
 
     @property
     def finished(self) -> str:
@@ -64,11 +71,10 @@ def verify(bundle: Path) -> Entry:
     with unpacked(bundle) as found:
         folders = sorted(found.folder.iterdir(), key=lambda path: (len(path.name), path.name))  # by seed
         try:
-            runs = [read_run(path) for path in folders]
-            check_runs(runs)
+            runs = check_runs(map(read_run, folders))
         except LegionBenchError as error:
             said = str(error).replace(f"{found.folder}{os.sep}", "")
-            raise BundleError(f"{bundle}: {printable(said)}") from None
+            raise BundleError(printable(f"{bundle}: {said}")) from None
         measured = measure_all(runs)
     frame = runs_frame(measured)
     made = measured[0].run.manifest

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from legion_bench.cards import canonical
-from legion_bench.errors import MetricError
+from legion_bench.errors import MetricError, printable
 from legion_bench.metrics import METRICS, MetricValue, Performance, Undefined, values
 from legion_bench.metrics.cost import Cost, cost
 from legion_bench.metrics.curves import Curve
@@ -80,8 +80,8 @@ def measure(run: Run, references: Sequence[Alone] = ()) -> Measured:
         MetricError: the reference of the run differs from it in more than it must; see
             :func:`legion_bench.reports.references.reference_of`.
     """
-    folder = run.path.name
-    warnings = [warning.replace(str(run.path), folder) for warning in run.warnings]
+    folder = printable(run.path.name)
+    warnings = [printable(warning.replace(str(run.path), folder)) for warning in run.warnings]
     if len(logs.whole_evaluations(run)) < len(run.evaluations):
         step = run.evaluations[-1].step
         warnings.append(f"{folder}: the last evaluation, at step {step}, is incomplete and is left out")
@@ -132,7 +132,7 @@ def measure_all(runs: Sequence[Run], references: Sequence[Run] | None = None) ->
     agents = _labels([(m.agent.name, m.agent) for m in manifests])
     paths = [run.path.resolve() for run in runs]
     root = os.path.commonpath([path.parent for path in paths]) if paths else ""
-    folders = [path.relative_to(root).as_posix() for path in paths]
+    folders = [printable(path.relative_to(root).as_posix()) for path in paths]
     named = [
         replace(
             (found := measure(run, read)),

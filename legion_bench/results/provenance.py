@@ -60,7 +60,11 @@ def command() -> tuple[str, ...]:
     where somebody's home is, and so mostly their name, is nobody's business.
     """
     program, *arguments = sys.argv
-    return (Path(program).name, *map(_shortened, arguments))
+    # A file's name need not be text.
+    return tuple(
+        os.fsencode(part).decode(errors="backslashreplace")
+        for part in (Path(program).name, *map(_shortened, arguments))
+    )
 
 
 def _shortened(argument: str) -> str:

@@ -12,11 +12,14 @@ import msgspec
 from msgspec import Meta
 
 from legion_bench.cards import AgentCard, ProtocolCard, StreamCard, TaskCard
+from legion_bench.errors import RunError, shown
 from legion_bench.results import sealed
 
 SCHEMA: Literal[1] = 1
 
 Matrix = tuple[tuple[float, ...], ...]
+Rate = Annotated[float, Meta(ge=0, le=1)]
+Count = Annotated[int, Meta(ge=0, le=2**53)]
 
 
 class Counts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -35,7 +38,7 @@ class Trace(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     seed: int
     evaluations_sha256: str
     """Of the run's ``evaluations.jsonl``."""
-    success: Matrix
+    success: tuple[tuple[Rate, ...], ...]
     """[K, N] success rates by evaluation and position of the stream, in [0, 1]."""
     returns: Matrix
     """[K, N] mean returns."""
@@ -64,7 +67,7 @@ class Numbers(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     stream: StreamCard
     tasks: tuple[TaskCard, ...]
     """The stream's distinct tasks."""
-    steps: tuple[int, ...]
+    steps: Annotated[tuple[Count, ...], Meta(min_length=1)]
     """[K] environment steps trained before each evaluation."""
     agents: Annotated[tuple[Traces, ...], Meta(min_length=1)]
     """By name."""
@@ -81,5 +84,30 @@ def read(path: Path) -> Numbers:
     Raises:
         RunError: they cannot be read, or are not what was written.
     """
+    name = f"file of reference numbers of schema {SCHEMA}"
     remedy = "restore it, or make it anew with `legion-bench reference make`"
-    return sealed.read(path, Numbers, f"file of reference numbers of schema {SCHEMA}", remedy)
+    numbers = sealed.read(path, Numbers, name, remedy)
+    if flaw := _flaw(numbers):
+        raise RunError(f"{path} is no {name}: {flaw}; {remedy}")
+    return numbers
+
+
+def _flaw(numbers: Numbers) -> str | None:
+    """Return what does not fit together, in words."""
+    shape = len(numbers.steps), len(numbers.stream.tasks)
+    names = [traces.agent.name for traces in numbers.agents]
+    if len(set(names)) < len(names):
+        return "an agent is there twice"
+    for traces in numbers.agents:
+        where, seeds = f"agent {shown(traces.agent.name)}", [run.seed for run in traces.runs]
+        if len(set(seeds)) < len(seeds):
+            return f"{where}: a seed is there twice"
+        if any(run.losses.keys() != traces.runs[0].losses.keys() for run in traces.runs):
+            return f"{where}: its runs have different losses"
+        for run in traces.runs:
+            for matrix in (run.success, run.returns):
+                if (len(matrix), *{len(row) for row in matrix}) != shape:
+                    return f"{where}, seed {run.seed}: a matrix is not of {shape[0]} × {shape[1]} numbers"
+            if len(run.counts) != shape[0] - 1:
+                return f"{where}, seed {run.seed}: it has {len(run.counts)} counts for {shape[0]} evaluations"
+    return None

@@ -34,6 +34,8 @@ LOGS = (EVALUATIONS, TRAINING, KNOWLEDGE)
 ARRAYS = "knowledge"
 # Bytes of a log to decode at once.
 _BLOCK = 2**20
+# Bytes of a line: a hundred times those of ours.
+_LINE = 2**20
 # What decoding raises of a file that is not ours; RecursionError: nested too deeply.
 _UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
@@ -187,6 +189,10 @@ def _read_log(path: Path, record: type[_R], warnings: list[str]) -> Iterator[lis
                 records = _decode(decoder, whole + newline, f"{path}, line", number)
                 number += len(records)
                 yield records
+            if len(rest) > _LINE:
+                raise RunError(
+                    f"{path}, line {number}: it has more than {_LINE:,} bytes, which none of ours has"
+                )
     if rest:
         warnings.append(f"{path}: the last line was torn and is left out")
 

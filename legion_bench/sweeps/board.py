@@ -11,6 +11,7 @@ from rich.live import Live
 from rich.markup import escape
 from rich.table import Table
 
+from legion_bench.errors import printable
 from legion_bench.sweeps.loop import Row, State
 
 _LOOKS = {"running": "cyan", "finished": "green", "failed": "red", "interrupted": "yellow"}
@@ -46,7 +47,9 @@ class Board:
         for row in rows:
             name = row.cell.name
             if self._states.get(name, "waiting") != row.state:
-                self._console.print(f"{row.state}: {escape(name)}", highlight=False, soft_wrap=True)
+                self._console.print(
+                    f"{row.state}: {escape(printable(name))}", highlight=False, soft_wrap=True
+                )
                 self._states[name] = row.state
 
     def _drawn(self, rows: Sequence[Row]) -> Group:
@@ -66,7 +69,7 @@ def table(rows: Sequence[Row]) -> Table:
         looks = _LOOKS.get(row.state)
         left = row.seconds_left if row.state == "running" else None
         drawn.add_row(
-            escape(row.cell.name),
+            escape(printable(row.cell.name)),
             f"[{looks}]{row.state}[/]" if looks else row.state,
             f"{row.step:,}/{row.cell.steps:,}",
             f"{row.speed:.0f}" if row.speed and row.state == "running" else "",

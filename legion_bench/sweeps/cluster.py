@@ -8,7 +8,7 @@ import time
 from importlib import import_module
 from typing import Any
 
-from legion_bench.errors import LegionBenchError, LockedError
+from legion_bench.errors import LegionBenchError, LockedError, extra
 from legion_bench.launch import run
 from legion_bench.sweeps.grid import Cell
 from legion_bench.sweeps.loop import Outcome
@@ -41,9 +41,7 @@ class Cluster:
         try:
             self._ray: Any = import_module("ray")
         except ModuleNotFoundError:
-            raise LegionBenchError(
-                'sweeps on a cluster need Ray: pip install "legion-bench[ray]", on every node'
-            ) from None
+            raise LegionBenchError(f"sweeps on a cluster need Ray, on every node: {extra('ray')}") from None
         try:
             self._ray.init(address, log_to_driver=False, logging_level="error")
         except (ConnectionError, ValueError) as error:

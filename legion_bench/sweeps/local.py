@@ -79,7 +79,7 @@ class _Process:
         if outcome.error is None:
             return outcome
         if is_locked(self._cell.path):
-            # By a run that a killed sweep left, or by another sweep, which keeps a core busy as this one would.
+            # By what a killed sweep left, or another sweep trains: a core is busy with it, as with this one.
             self.process = None
             return None
         return Outcome() if self._cell.finished_now() else outcome

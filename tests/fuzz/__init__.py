@@ -7,6 +7,7 @@ of each test.
 from __future__ import annotations
 
 import os
+from typing import Any
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -52,3 +53,15 @@ def damaged(draw: st.DrawFn, content: bytes) -> bytes:
             case "truncate":
                 del made[at:]
     return bytes(made)
+
+
+def place_in(content: Any, value: Any, data: st.DataObject) -> None:
+    """Put a value in a drawn place of nested dicts and lists."""
+    while True:
+        key = data.draw(
+            st.sampled_from(sorted(content) if isinstance(content, dict) else range(len(content)))
+        )
+        if not content[key] or not isinstance(content[key], dict | list) or data.draw(st.booleans()):
+            break
+        content = content[key]
+    content[key] = value

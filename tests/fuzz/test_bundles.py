@@ -22,7 +22,7 @@ from legion_bench.leaderboard import bundle
 from legion_bench.leaderboard.bundle import INDEX
 from legion_bench.leaderboard.verify import verify
 from legion_bench.results.store import EVALUATIONS, KNOWLEDGE, MANIFEST, TRAINING
-from tests.fuzz import EXAMPLES, VALUES, damaged
+from tests.fuzz import EXAMPLES, VALUES, damaged, place_in
 from tests.helpers import contents
 from tests.leaderboard.runs import RUNS
 
@@ -141,13 +141,7 @@ def test_any_value_in_any_field(
     lines = [CARDS] if name == MANIFEST else [json.loads(line) for line in RUN[name].splitlines()]
     target = lines[data.draw(st.integers(0, len(lines) - 1))]
     target = json.loads(json.dumps(target))
-    part: Any = target
-    while True:
-        key = data.draw(st.sampled_from(sorted(part) if isinstance(part, dict) else range(len(part))))
-        if not part[key] or not isinstance(part[key], dict | list) or data.draw(st.booleans()):
-            break
-        part = part[key]
-    part[key] = value
+    place_in(target, value, data)
     text = RUN[name]
     try:
         made = json.dumps(target).encode()

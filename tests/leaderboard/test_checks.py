@@ -56,6 +56,10 @@ def deep(levels: int) -> Any:
         (lambda run: run["git"].update(revision="@SUM(A1)"), "is neither a version nor a revision"),
         (lambda run: run["git"].update(revision=True), "True is neither a version nor a revision"),
         (lambda run: run["agent"]["parameters"].update(more=deep(40)), "nested more than 16 deep"),
+        (
+            lambda run: run["agent"]["parameters"].update(more=["x" * 1000] * 66),
+            "the agent's card has 66,[0-9]* bytes, at most 65,536 are read",
+        ),
         (lambda run: run["versions"].update(mujoco="3.2.0"), "mujoco was '3.2.0', here it is"),
         (lambda run: run["versions"].pop("metaworld"), "metaworld was None, here it is"),
         (lambda run: run.update(schema=2), "seed-3/run.json: not a schema-1 manifest"),

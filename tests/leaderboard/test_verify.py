@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import pickle
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -59,6 +60,30 @@ def test_ten_seeds_of_mini(tmp_path: Path) -> None:
     entry = verify(path)
     assert sum(len(run.run.evaluations) for run in entry.runs) == 10 * 61 * 6 * 2
     assert entry.summary["average_performance_count"] == 10
+
+
+def test_a_run_is_checked_before_the_next_is_read(make_bundle: MakeBundle) -> None:
+    def edit(folder: Path) -> None:
+        rewrite(folder / "seed-3" / MANIFEST, lambda run: run.update(status="running"))
+        (folder / "seed-4" / MANIFEST).write_text("{")
+
+    with pytest.raises(BundleError, match=r"seed-3/run\.json: its status"):
+        verify(make_bundle(edit))
+
+
+def test_what_forward_transfer_is_measured_against_is_named(make_bundle: MakeBundle) -> None:
+    def extending(name: str) -> Callable[[Path], None]:
+        def edit(folder: Path) -> None:
+            for seed in SEEDS:
+                rewrite(
+                    folder / f"seed-{seed}" / MANIFEST,
+                    lambda run: run["agent"].update(name="mine", extends=[name]),
+                )
+
+        return edit
+
+    assert verify(make_bundle(extending("sac-finetune-small"))).reference == "sac-finetune-small"
+    assert verify(make_bundle(extending("nothing"))).reference is None
 
 
 @pytest.mark.parametrize("name", ["sac-packnet-small", "mine"])

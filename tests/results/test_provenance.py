@@ -35,6 +35,12 @@ def test_a_package_that_is_not_installed_is_left_out(monkeypatch: pytest.MonkeyP
     assert set(provenance.versions(AGENT)) == {"python", "numpy"}
 
 
+def test_a_command_line_that_is_no_text_can_be_recorded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", ["legion-bench", "--out", "a\udcff", "é"])
+    assert provenance.command() == ("legion-bench", "--out", r"a\xff", "é")
+    assert msgspec.json.encode(provenance.command())
+
+
 def test_hardware_is_this_machines() -> None:
     found = provenance.hardware()
     assert found["cores"] == os.cpu_count()

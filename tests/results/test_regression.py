@@ -6,10 +6,12 @@ import json
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from legion_bench import catalogue
 from legion_bench.errors import RunError
+from legion_bench.results import sealed
 from legion_bench.results.regression import Counts, Numbers, Trace, Traces, read, write
 from legion_bench.results.store import read_run
 
@@ -58,6 +60,32 @@ def test_edited_numbers_are_an_error_that_says_so(numbers: Numbers, tmp_path: Pa
     change(content)
     path.write_text(json.dumps(content))
     with pytest.raises(RunError, match=r"tiny\.json was edited after.*`legion-bench reference make`"):
+        read(path)
+
+
+@pytest.mark.parametrize(
+    ("change", "match"),
+    [
+        (lambda agents: agents[0]["runs"][0]["success"].pop(), "a matrix is not of 2 × 2 numbers"),
+        (lambda agents: agents[0]["runs"][0]["success"][1].append(0.5), "a matrix is not of 2 × 2 numbers"),
+        (lambda agents: agents[0]["runs"][0]["returns"][0].pop(), "a matrix is not of 2 × 2 numbers"),
+        (lambda agents: agents[0]["runs"][0]["success"][0].__setitem__(0, 1.5), "<= 1"),
+        (lambda agents: agents[0]["runs"][0]["counts"].clear(), "0 counts for 2 evaluations"),
+        (lambda agents: agents.append(agents[0]), "an agent is there twice"),
+        (lambda agents: agents[0]["runs"].append(agents[0]["runs"][0]), "a seed is there twice"),
+        (
+            lambda agents: agents[0]["runs"].append({**agents[0]["runs"][0], "seed": 4, "losses": {}}),
+            "different losses",
+        ),
+    ],
+)
+def test_parts_that_do_not_fit_together_are_an_error(
+    change: Any, match: str, numbers: Numbers, tmp_path: Path
+) -> None:
+    content = json.loads(msgspec.json.encode(numbers))
+    change(content["agents"])
+    path = sealed.write(tmp_path / "tiny.json", content)
+    with pytest.raises(RunError, match=match):
         read(path)
 
 

@@ -93,6 +93,19 @@ def test_logs_are_read_in_blocks_of_any_size(
 
 
 @pytest.mark.parametrize("log", [EVALUATIONS, TRAINING])
+def test_a_line_that_never_ends_is_not_read_to_its_end(
+    run_folder: Path, log: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store, "_BLOCK", 1000)
+    monkeypatch.setattr(store, "_LINE", 2000)
+    lines = len((run_folder / log).read_bytes().splitlines())
+    with (run_folder / log).open("ab") as file:
+        file.write(b"x" * 10_000)
+    with pytest.raises(RunError, match=rf"{log}, line {lines + 1}: it has more than 2,000 bytes"):
+        read_run(run_folder)
+
+
+@pytest.mark.parametrize("log", [EVALUATIONS, TRAINING])
 @pytest.mark.parametrize("two_lines", ["{0}{1}\n", "{0} {1}\n", "{0}{1}\n\n", "\n{0}{1}\n", "{0},{1}\n"])
 def test_a_line_holds_one_record_no_more_and_no_less(run_folder: Path, log: str, two_lines: str) -> None:
     lines = (run_folder / log).read_text().splitlines()
