@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -15,6 +16,7 @@ from stable_baselines3.common.logger import Logger
 from legion_bench.agents.sb3 import Sb3Agent
 from legion_bench.agents.sb3.networks import TaskInput
 from legion_bench.agents.sb3.rng import GlobalRng
+from legion_bench.errors import LegionBenchWarning
 from legion_bench.types import AgentSetup, Transitions
 from tests.conftest import MakeSetup
 from tests.helpers import random_transitions
@@ -180,7 +182,15 @@ def test_only_networks_that_know_the_difference_change_modes(
     make_agent: MakeAgent, activation: type[torch.nn.Module], switched: bool
 ) -> None:
     options = {**OPTIONS, "policy_kwargs": {"net_arch": [8], "activation_fn": activation}}
-    policy = make_agent(options=options).model.policy
+    policy = make_agent(options={"learning_starts": starts}).model.policy
     before = policy.actor.training
     policy.set_training_mode(not before)
     assert (policy.actor.training != before) == switched
+
+
+@pytest.mark.parametrize(("starts", "warns"), [(39, False), (40, True)])
+def test_what_will_never_be_updated_is_a_warning(starts: int, warns: bool, make_agent: MakeAgent) -> None:
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        make_agent(options={"learning_starts": starts})
+    assert [one.category for one in caught] == [LegionBenchWarning] * warns
