@@ -182,7 +182,7 @@ def test_only_networks_that_know_the_difference_change_modes(
     make_agent: MakeAgent, activation: type[torch.nn.Module], switched: bool
 ) -> None:
     options = {**OPTIONS, "policy_kwargs": {"net_arch": [8], "activation_fn": activation}}
-    policy = make_agent(options={"learning_starts": starts}).model.policy
+    policy = make_agent(options=options).model.policy
     before = policy.actor.training
     policy.set_training_mode(not before)
     assert (policy.actor.training != before) == switched
