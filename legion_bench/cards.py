@@ -264,6 +264,10 @@ def _named(cls: type[_C], data: dict[str, Any], path: Path) -> _C:
     """Return the content of a file as a card, which is named by the file."""
     if "name" in data:
         raise CardError(f"{path}: 'name' cannot be set: a card is named by its file, here {path.stem!r}")
+    if not path.stem.isprintable():
+        raise CardError(
+            f"{path}: a card is named by its file, and {path.stem!a} cannot be printed: rename it"
+        )
     return convert(cls, {"name": path.stem, **data}, str(path), given=("name",))
 
 

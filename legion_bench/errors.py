@@ -22,6 +22,10 @@ class LockedError(RunError):
     """Another process is writing to a run folder."""
 
 
+LOCKED = 75
+"""Exit code of a command that found a run folder locked: try again later (EX_TEMPFAIL of sysexits.h)."""
+
+
 class AgentError(LegionBenchError):
     """An agent does not keep to its interface."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
@@ -12,7 +13,7 @@ import msgspec
 
 from legion_bench import agents, cards, threads
 from legion_bench.cards import AgentCard, ProtocolCard, StreamCard
-from legion_bench.errors import CardError, RunError, StackError
+from legion_bench.errors import CardError, LegionBenchWarning, RunError, StackError
 from legion_bench.protocols.checks import is_stateful
 from legion_bench.protocols.runner import Reached, Watch, train, until, unwatched
 from legion_bench.protocols.schedule import spans
@@ -198,7 +199,22 @@ class Job:
     def build(self, position: int) -> Agent:
         """Return a fresh agent for the visit at ``position``, where it has one of its own, or for all."""
         alone = self.protocol.regime == "single-task"
-        return build_agent(self.agent, self.stream, self.seed, position if alone else None)
+        agent = build_agent(self.agent, self.stream, self.seed, position if alone else None)
+        self._warn_of_no_updates(agent)
+        return agent
+
+    def _warn_of_no_updates(self, agent: Agent) -> None:
+        """Say before anything is trained that nothing will be, if the agent tells when it begins."""
+        starts = getattr(agent, "learning_starts", 0)
+        longest = max(span.stop - span.start for span in spans(self.protocol, self.stream))
+        if starts >= longest:
+            warnings.warn(
+                f"agent {self.agent.name!r} will never be updated under {self.protocol.name!r}:"
+                f" learning_starts is {starts:,}, and no visit has more than {longest:,} environment steps;"
+                " take a card that ends in -small, or one of your own that sets it lower",
+                LegionBenchWarning,
+                stacklevel=3,
+            )
 
     @property
     def steps(self) -> int:

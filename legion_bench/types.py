@@ -203,10 +203,10 @@ class EvaluationRecord(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class KnowledgeRecord(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Knowledge at a visit's end in two numbers: one line of ``knowledge.jsonl``."""
 
-    step: int
-    stream_position: int
+    step: Int64
+    stream_position: Int64
     task: str
-    components: int
+    components: Int64
     """Components that at least one latent belongs to."""
     purity: float
     """Share of latents that come from the commonest task of their component."""
@@ -215,8 +215,8 @@ class KnowledgeRecord(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class TrainingRecord(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Progress since the last such record: one line of ``training.jsonl``."""
 
-    step: int
-    stream_position: int
+    step: Int64
+    stream_position: Int64
     task: str
     wall_clock: float
     """Seconds since the run began."""
@@ -228,10 +228,10 @@ class TrainingRecord(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     evaluation_seconds: float
     losses: dict[str, float | None]
     """Mean of what ``update`` reported; null where that was not finite."""
-    gradient_updates: int | None = None
+    gradient_updates: Int64 | None = None
     """Of the agent's :class:`Footprint`, as the next two; null if it tells none."""
-    parameters: int | None = None
-    stored_bytes: int | None = None
-    peak_memory_bytes: int | None = None
+    parameters: Int64 | None = None
+    stored_bytes: Int64 | None = None
+    peak_memory_bytes: Int64 | None = None
     """Most memory that was ever resident, of the process that trains, whatever else it does; null
     where the system does not tell. A resumed run is a new process."""

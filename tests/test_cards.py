@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from legion_bench import catalogue
 from legion_bench.cards import (
     AgentCard,
     ProtocolCard,
@@ -312,3 +315,11 @@ def attempt(card: Any, data: dict[str, Any]) -> Any:
         return convert(card, data, "junk")
     except CardError as error:
         return str(error)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names of files are text elsewhere")
+@pytest.mark.parametrize("name", ["bad\udcff.toml", "bad\x1b[31m.toml", "bad\n.toml"])
+def test_a_card_whose_file_cannot_be_printed_is_refused(name: str, tmp_path: Path) -> None:
+    card = Path(shutil.copy(catalogue.root() / "agents" / "random.toml", tmp_path / name))
+    with pytest.raises(CardError, match="cannot be printed: rename it"):
+        load_agent(str(card))

@@ -527,7 +527,9 @@ def test_an_agent_that_will_never_learn_is_a_warning_before_it_runs(
     arguments = "--protocol", tiny_protocol, "--agent", card, "--stop-after", "0", "--out", tmp_path / "run"
     done = command_line("run", *arguments)
     assert done.returncode == 0
-    assert done.stderr.startswith("warning: learning_starts is 40, and a task has 40 environment steps: ")
+    assert done.stderr.startswith(
+        "warning: agent 'late' will never be updated under 'mini': learning_starts is 40"
+    )
 
 
 @pytest.fixture(scope="session")

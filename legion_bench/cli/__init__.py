@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import warnings
+from io import TextIOWrapper
 from typing import Annotated, Any
 
 import typer
@@ -11,7 +12,7 @@ import typer
 from legion_bench import __version__, threads
 from legion_bench.cli import boards, catalogue, regression, reporting, training
 from legion_bench.cli.console import err, out, plain
-from legion_bench.errors import LegionBenchError, LegionBenchWarning
+from legion_bench.errors import LOCKED, LegionBenchError, LegionBenchWarning, LockedError
 
 threads.pin()  # before torch loads and reads its environment
 
@@ -51,12 +52,15 @@ def _show_warning(message: Warning | str, category: type[Warning], *where: Any) 
 
 def main() -> None:
     """Run the command line; a user's mistake is one line on standard error."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):  # a terminal that lacks a letter shows another
+            stream.reconfigure(errors="replace")
     warnings.showwarning = _show_warning  # type: ignore[assignment]  # takes whatever Python hands on
     try:
         app()
     except LegionBenchError as error:
         err.print(f"[red]error:[/] {plain(error)}", soft_wrap=True)
-        sys.exit(2)
+        sys.exit(LOCKED if isinstance(error, LockedError) else 2)
     except OSError as error:  # no space, no permission, a file where a folder should be
         err.print(f"[red]error:[/] {plain(error)}", soft_wrap=True)
         sys.exit(1)

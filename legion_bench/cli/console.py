@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 out = Console(emoji=False)
 err = Console(stderr=True, emoji=False)
 # A log has 80 columns for all it knows: lines that are too long are read more easily than folded words.
-wide = Console(emoji=False, width=max(out.width, 150))
+wide = Console(emoji=False, width=max(out.width, 160))
 
 Runs = Annotated[list[Path], typer.Argument(help="Run folders, or folders that hold some.")]
 References = Annotated[

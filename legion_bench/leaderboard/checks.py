@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+import msgspec
 
 from legion_bench.errors import BundleError
 from legion_bench.leaderboard.logs import check_episodes, check_knowledge, check_training
@@ -15,7 +18,8 @@ from legion_bench.results.store import Run
 def check_runs(runs: Iterable[Run]) -> list[Run]:
     """Return runs, in folders ``seed-<seed>``, if they are of one agent under one official protocol.
 
-    Each is checked before the next is asked for, so that one which is refused costs no more than itself.
+    Each is checked before the next is asked for, so that one which is refused costs no more than itself,
+    and returned without losses.
 
     Raises:
         BundleError: with the member, the line where there is one, and what was expected.
@@ -36,7 +40,9 @@ def check_runs(runs: Iterable[Run]) -> list[Run]:
         check_training(run, plan)
         check_knowledge(run, plan)
         _check_distinct(run, returns)
-        checked.append(run)
+        # No metric comes from losses, which may be many.
+        training = tuple(msgspec.structs.replace(record, losses={}) for record in run.training)
+        checked.append(replace(run, training=training))
     if not checked:
         raise BundleError("it holds no run")
     return checked

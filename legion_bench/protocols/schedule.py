@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 
 from legion_bench.cards import ProtocolCard, StreamCard
@@ -69,17 +70,21 @@ def phases(protocol: ProtocolCard, stream: StreamCard) -> tuple[Phase, ...]:
             **asdict(span),
             visit=visit,
             begun=stream.tasks[: visit.position + 1] if grows else span.tasks,
-            evaluate_at=evaluation_steps(span, protocol.evaluate_every),
+            evaluate_at=tuple(evaluation_steps(span, protocol.evaluate_every)),
         )
         for span, visit in zip(spans(protocol, stream), visits, strict=False)
     )
 
 
-def evaluation_steps(span: Span, every: int) -> tuple[int, ...]:
-    """Return the steps in (start, stop] of a span after which to evaluate; see :func:`phases`."""
-    multiples = range((span.start // every + 1) * every, span.stop, every)
-    reached = (span.start + span.rows * _ceil(multiple - span.start, span.rows) for multiple in multiples)
-    return tuple(dict.fromkeys((*reached, span.stop)))
+def evaluation_steps(span: Span, every: int) -> Iterator[int]:
+    """Yield the steps in (start, stop] of a span after which to evaluate; see :func:`phases`."""
+    last = span.start
+    for multiple in range((span.start // every + 1) * every, span.stop, every):
+        reached = span.start + span.rows * _ceil(multiple - span.start, span.rows)
+        if reached > last:  # one step may reach several multiples
+            yield (last := reached)
+    if span.stop > last:
+        yield span.stop
 
 
 def _ceil(number: int, divisor: int) -> int:

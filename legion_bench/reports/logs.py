@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import chain, takewhile
+
 import numpy as np
 
 from legion_bench.errors import MetricError
@@ -30,9 +32,9 @@ def performance(run: Run) -> Performance:
             f"it has {found.episodes} episodes per task and evaluation, the protocol asks for"
             f" {protocol.evaluation_episodes}"
         )
-    planned = [step for span in trained for step in evaluation_steps(span, protocol.evaluate_every)]
-    made = set(found.steps.tolist())
-    missing = [step for step in planned if step <= found.steps[-1] and step not in made]
+    planned = chain.from_iterable(evaluation_steps(span, protocol.evaluate_every) for span in trained)
+    made, last = set(found.steps.tolist()), found.steps[-1]
+    missing = [step for step in takewhile(lambda step: step <= last, planned) if step not in made]
     if missing:
         more = f", and {len(missing) - 1} later" if len(missing) > 1 else ""
         raise MetricError(f"the evaluation at step {missing[0]} is missing{more}")

@@ -126,7 +126,7 @@ def _rows(groups: dict[str, list[Trace]], agents: dict[str, Traces], numbers: Nu
             learned = [
                 pair for pair in pairs if pair[0].losses or len(pair[0].success) == len(pair[1].success)
             ]
-            if runs[0].losses and learned:
+            if _shared_losses(runs) and learned:
                 yield _compare_losses(name, learned, runs)
         yield from _compare_means(name, group, numbers, share, same=same)
 
@@ -196,16 +196,21 @@ def _compare_returns(name: str, pairs: Sequence[tuple[Trace, Trace]], runs: Sequ
 
 def _compare_losses(name: str, pairs: Sequence[tuple[Trace, Trace]], runs: Sequence[Trace]) -> Row:
     """Compare the means of losses over the first updates, those of the same seed."""
-    names = sorted(runs[0].losses)
+    names = _shared_losses(runs)
     scale = np.abs([_values(run, names) for run in runs]).mean(axis=0)
     worst, where = 0.0, ""
     for trace, there in pairs:
-        if sorted(trace.losses) != names:
+        if trace.losses.keys() != there.losses.keys():
             return _tolerated(name, "first losses", np.inf, LOSS_TOLERANCE, "other losses than there")
         apart = deviation(_values(trace, names), _values(there, names), scale)
         if apart.max() >= worst:
             worst, where = float(apart.max()), f"largest: seed {trace.seed}, {names[int(apart.argmax())]}"
     return _tolerated(name, "first losses", worst, LOSS_TOLERANCE, where)
+
+
+def _shared_losses(runs: Sequence[Trace]) -> list[str]:
+    """Return the names of losses that all runs of a reference have."""
+    return sorted(set.intersection(*(set(run.losses) for run in runs)))
 
 
 def _values(trace: Trace, names: Sequence[str]) -> Floats:

@@ -74,7 +74,13 @@ class Numbers(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 
 def write(numbers: Numbers, path: Path) -> Path:
-    """Write reference numbers to ``path``, in place of what is there; return ``path``."""
+    """Write reference numbers to ``path``, in place of what is there; return ``path``.
+
+    Raises:
+        RunError: their parts do not fit together, as where a run's progress was torn.
+    """
+    if flaw := _flaw(numbers):
+        raise RunError(f"nothing was written to {path}: {flaw}")
     return sealed.write(path, numbers)
 
 
@@ -102,8 +108,6 @@ def _flaw(numbers: Numbers) -> str | None:
         where, seeds = f"agent {shown(traces.agent.name)}", [run.seed for run in traces.runs]
         if len(set(seeds)) < len(seeds):
             return f"{where}: a seed is there twice"
-        if any(run.losses.keys() != traces.runs[0].losses.keys() for run in traces.runs):
-            return f"{where}: its runs have different losses"
         for run in traces.runs:
             for matrix in (run.success, run.returns):
                 if (len(matrix), *{len(row) for row in matrix}) != shape:

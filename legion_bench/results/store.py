@@ -23,7 +23,7 @@ import numpy as np
 from legion_bench.cards import AgentCard, ProtocolCard, StreamCard, TaskCard
 from legion_bench.errors import RunError
 from legion_bench.evaluations import Evaluations
-from legion_bench.types import EvaluationRecord, Knowledge, KnowledgeRecord, TrainingRecord
+from legion_bench.types import EvaluationRecord, Int64, Knowledge, KnowledgeRecord, TrainingRecord
 
 SCHEMA: Literal[1] = 1
 MANIFEST = "run.json"
@@ -59,7 +59,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     status: Status
     error: str | None = None
     """Why a failed run failed."""
-    seed: int
+    seed: Int64
     protocol: ProtocolCard
     stream: StreamCard
     tasks: tuple[TaskCard, ...]

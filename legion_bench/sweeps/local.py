@@ -6,8 +6,9 @@ import signal
 import subprocess
 import sys
 import tempfile
+from contextlib import suppress
 
-from legion_bench.errors import LegionBenchError
+from legion_bench.errors import LOCKED, LegionBenchError
 from legion_bench.results.lock import is_locked
 from legion_bench.sweeps.grid import Cell
 from legion_bench.sweeps.loop import Outcome
@@ -35,20 +36,20 @@ class _Process:
     def __init__(self, cell: Cell, checkpoint_minutes: float) -> None:
         self._cell, self._checkpoint_minutes = cell, checkpoint_minutes
         self._outcome: Outcome | None = None
+        self._stopped = False
         self._begin()
 
     def outcome(self) -> Outcome | None:
         if self._outcome is None:
             try:
                 self._outcome = self._look()
-            except (LegionBenchError, OSError) as error:
+            except OSError as error:
                 self._outcome = Outcome(str(error))
         return self._outcome
 
     def stop(self) -> None:
-        if self.process is None:
-            self._outcome = Outcome("stopped while another process wrote to its folder")
-        else:
+        self._stopped = True
+        if self.process is not None:
             self.process.terminate()
 
     def _begin(self) -> None:
@@ -69,6 +70,9 @@ class _Process:
 
     def _look(self) -> Outcome | None:
         if self.process is None:
+            # What a killed sweep left, or another sweep trains, keeps a core busy as this one would.
+            if self._stopped:
+                return Outcome("stopped while another process wrote to its folder")
             if not is_locked(self._cell.path):
                 self._begin()
             return None
@@ -76,13 +80,15 @@ class _Process:
         if code is None:
             return None
         outcome = self._told(code)
-        if outcome.error is None:
-            return outcome
-        if is_locked(self._cell.path):
-            # By what a killed sweep left, or another sweep trains: a core is busy with it, as with this one.
+        if code == LOCKED and not self._stopped:
             self.process = None
             return None
-        return Outcome() if self._cell.finished_now() else outcome
+        return Outcome() if outcome.error is not None and self._finished_by_another() else outcome
+
+    def _finished_by_another(self) -> bool:
+        with suppress(LegionBenchError, OSError):  # why it failed is to be told, not this
+            return self._cell.finished_now()
+        return False
 
     def _told(self, code: int) -> Outcome:
         with self._said:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import islice
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from legion_bench.cards import ProtocolCard, StreamCard
-from legion_bench.protocols.schedule import Phase, Span, phases, spans
+from legion_bench.protocols.schedule import Phase, Span, evaluation_steps, phases, spans
 
 TASKS = ("reach", "push", "reach")
 
@@ -116,3 +117,8 @@ def test_a_span_says_the_same_without_the_catalogue() -> None:
     stream = StreamCard(name="s", title="T", robot="kuka", tasks=("no-such-task",), steps_per_task=5)
     protocol = ProtocolCard(name="p", title="T", stream="s", evaluate_every=1, evaluation_episodes=1)
     assert spans(protocol, stream) == (Span("no-such-task", ("no-such-task",), 1, 0, 5),)
+
+
+def test_evaluations_of_a_span_without_end_come_one_by_one() -> None:
+    endless = Span("reach", ("reach",), 4, 0, 10**30)
+    assert list(islice(evaluation_steps(endless, 3), 3)) == [4, 8, 12]

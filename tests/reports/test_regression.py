@@ -83,6 +83,21 @@ def test_a_run_that_was_stopped_before_its_first_update_has_no_losses(
     assert "first losses" not in verdicts(check([stopped], collect(runs)))
 
 
+def test_of_losses_that_depend_on_the_seed_those_are_compared_that_all_have(
+    runs: list[Run], copy: Callable[..., Run]
+) -> None:
+    numbers = collect(runs)
+    (traces,) = numbers.agents
+    more, *others = traces.runs
+    more = msgspec.structs.replace(more, losses={**more.losses, "actor": 1.0})
+    odd = (msgspec.structs.replace(traces, runs=(more, *others)),)
+    other = copy(runs[0], returns=1 + 1e-6, losses={"critic": 0.5 * (1 + 1e-3), "actor": 2.0})
+    measured = {
+        row.quantity: row.measured for row in check([other], msgspec.structs.replace(numbers, agents=odd))
+    }
+    assert measured["first losses"] == pytest.approx(1e-3)
+
+
 def test_other_rounding_is_inside(runs: list[Run], copy: Callable[..., Run]) -> None:
     numbers = collect(runs)
     other = copy(runs[0], returns=1 + 1e-6, losses={"critic": 0.5 * (1 + 1e-3)})

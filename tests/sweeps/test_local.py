@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from legion_bench import launch
-from legion_bench.errors import LegionBenchError
+from legion_bench.errors import LOCKED, LegionBenchError
 from legion_bench.results.lock import locked
 from legion_bench.results.store import EVALUATIONS, read_run
 from legion_bench.sweeps import Outcome, grid
@@ -75,7 +75,7 @@ def test_a_run_that_was_killed_says_so_and_goes_on(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(os.name != "posix", reason="locks are POSIX's")
-@pytest.mark.parametrize("how", ["finishes", "dies", "stays"])
+@pytest.mark.parametrize("how", ["finishes", "dies", "was there for a moment", "stays"])
 def test_a_run_waits_for_another_process_in_its_folder(tmp_path: Path, how: str) -> None:
     """Such as a sweep leaves that was killed; it then takes what is there, or goes on from it."""
     protocol = write_protocol(tmp_path, steps=60, every=20)
@@ -83,10 +83,11 @@ def test_a_run_waits_for_another_process_in_its_folder(tmp_path: Path, how: str)
     launch.run(str(protocol), TOY, 0, cell.path, stop_after=20)
     with locked(cell.path):
         work, deadline = Local(1, 0.0).start(cell), time.monotonic() + 120
-        while work.process is not None:  # until it has found the lock
+        assert work.process is not None
+        assert work.process.wait(120) == LOCKED
+        if how != "was there for a moment":
             assert work.outcome() is None
-            assert time.monotonic() < deadline
-            time.sleep(0.01)
+            assert work.process is None
         if how == "finishes":
             whole = launch.run(str(protocol), TOY, 0, tmp_path / "whole")
             shutil.copytree(whole, cell.path, dirs_exist_ok=True)
@@ -100,6 +101,31 @@ def test_a_run_waits_for_another_process_in_its_folder(tmp_path: Path, how: str)
     assert outcome == Outcome()
     run = read_run(cell.path)
     assert (run.manifest.status, len(run.manifest.resumes)) == ("finished", 0 if how == "finishes" else 1)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="locks are POSIX's")
+def test_a_run_that_is_stopped_before_it_found_the_lock_never_begins(tmp_path: Path) -> None:
+    protocol = write_protocol(tmp_path)
+    (cell,) = grid([str(protocol)], [TOY], [0], tmp_path / "runs")
+    with locked(cell.path):
+        work = Local(1, 0.0).start(cell)
+        assert work.process is not None
+        work.stop()
+        work.process.wait(120)
+        assert work.outcome() == Outcome("killed by SIGTERM")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="locks are POSIX's")
+def test_a_run_that_fails_by_itself_says_so_whoever_writes_to_its_folder(tmp_path: Path) -> None:
+    protocol = write_protocol(tmp_path)
+    (cell,) = grid([str(protocol)], ["random"], [0], tmp_path / "runs")
+    protocol.unlink()
+    with locked(cell.path):
+        work, deadline = Local(1, 0.0).start(cell), time.monotonic() + 120
+        while (outcome := work.outcome()) is None:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+    assert outcome.error == f"protocol card {protocol} not found"
 
 
 @pytest.mark.skipif(os.name != "posix", reason="sends signals")

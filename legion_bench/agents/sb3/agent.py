@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import random
-import warnings
 from typing import Any
 
 import gymnasium
@@ -28,7 +27,7 @@ from legion_bench.agents.sb3.networks import (
 )
 from legion_bench.agents.sb3.reservoir import ReservoirBuffer
 from legion_bench.agents.sb3.rng import GlobalRng
-from legion_bench.errors import CardError, LegionBenchWarning
+from legion_bench.errors import CardError
 from legion_bench.language import embedding
 from legion_bench.seeding import derive
 from legion_bench.types import Actions, AgentSetup, Floats, Footprint, Ints, Metrics, TaskInfo, Transitions
@@ -61,7 +60,6 @@ class Sb3Agent:
         with self._rng:
             self.model = self._build(setup.seed)
         tasks = len({task.index for task in setup.tasks})
-        _warn_of_no_updates(self.model, setup)
         self._learner = Learner(self.model, tasks, len(setup.tasks), self.config.reset)
         self._collection = _collection(self.model, self.config)
         with self._rng:
@@ -69,6 +67,11 @@ class Sb3Agent:
         self._views = method.view is not Method.view
         if method.on_gradients is not Method.on_gradients:
             _hook(self.model, self._method)
+
+    @property
+    def learning_starts(self) -> int:
+        """Environment steps of a visit before the first update."""
+        return 0 if isinstance(self.model, PPO) else self.model.learning_starts
 
     def begin_task(self, task: TaskInfo) -> None:
         """Reset what the card says, from the second visit on."""
@@ -251,19 +254,6 @@ def _keep_mode(model: Model) -> None:
 
 def _stay(mode: bool) -> None:
     pass
-
-
-def _warn_of_no_updates(model: Model, setup: AgentSetup) -> None:
-    """Say before anything is trained that nothing will be."""
-    starts = 0 if isinstance(model, PPO) else model.learning_starts
-    if starts >= setup.steps_per_task:
-        warnings.warn(
-            f"learning_starts is {starts:,}, and a task has {setup.steps_per_task:,} environment steps: where"
-            " tasks are trained one after another, the agent will never be updated; cards whose names end in"
-            " -small have fewer, or set parameters.options.learning_starts in one of your own",
-            LegionBenchWarning,
-            stacklevel=2,
-        )
 
 
 def _collection(model: Model, config: Sb3Config) -> Collection:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -16,12 +15,11 @@ from stable_baselines3.common.logger import Logger
 from legion_bench.agents.sb3 import Sb3Agent
 from legion_bench.agents.sb3.networks import TaskInput
 from legion_bench.agents.sb3.rng import GlobalRng
-from legion_bench.errors import LegionBenchWarning
 from legion_bench.types import AgentSetup, Transitions
 from tests.conftest import MakeSetup
 from tests.helpers import random_transitions
 
-from .conftest import OPTIONS, MakeAgent, live, weights
+from .conftest import OPTIONS, MakeAgent, live, small, weights
 
 
 def visits(setup: AgentSetup, agent: Sb3Agent) -> None:
@@ -188,9 +186,6 @@ def test_only_networks_that_know_the_difference_change_modes(
     assert (policy.actor.training != before) == switched
 
 
-@pytest.mark.parametrize(("starts", "warns"), [(39, False), (40, True)])
-def test_what_will_never_be_updated_is_a_warning(starts: int, warns: bool, make_agent: MakeAgent) -> None:
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        make_agent(options={"learning_starts": starts})
-    assert [one.category for one in caught] == [LegionBenchWarning] * warns
+@pytest.mark.parametrize(("algorithm", "starts"), [("SAC", 3), ("TD3", 3), ("PPO", 0)])
+def test_when_updates_begin_can_be_asked(algorithm: str, starts: int, make_setup: MakeSetup) -> None:
+    assert Sb3Agent(make_setup(), **small(algorithm)).learning_starts == starts
