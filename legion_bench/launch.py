@@ -207,7 +207,7 @@ class Job:
         """Say before anything is trained that nothing will be, if the agent tells when it begins."""
         starts = getattr(agent, "learning_starts", 0)
         longest = max(span.stop - span.start for span in spans(self.protocol, self.stream))
-        if starts >= longest:
+        if isinstance(starts, int) and starts >= longest:  # an agent of others may mean something else by it
             warnings.warn(
                 f"agent {self.agent.name!r} will never be updated under {self.protocol.name!r}:"
                 f" learning_starts is {starts:,}, and no visit has more than {longest:,} environment steps;"

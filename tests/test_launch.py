@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import sys
+import warnings
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 
 from legion_bench import launch
 from legion_bench.agents.random import RandomAgent
 from legion_bench.cards import AgentCard, load_protocol
-from legion_bench.errors import CardError, LegionBenchError, RunError
+from legion_bench.errors import CardError, LegionBenchError, LegionBenchWarning, RunError
 from legion_bench.results.store import EVALUATIONS, read_run
 from legion_bench.seeding import MAX_SEED, derive
+from legion_bench.types import AgentSetup
 from tests.helpers import contents, write_protocol
 
 HERE = __name__
@@ -228,6 +231,40 @@ def test_a_stack_cannot_learn_tasks_apart(tmp_path: Path) -> None:
     with pytest.raises(CardError, match=r"regime 'single-task' builds an agent at each visit.*--stack"):
         launch.run_stack("smoke-single-task", "legion-small", [0, 1], tmp_path / "runs")
     assert not (tmp_path / "runs").exists()
+
+
+class Late(RandomAgent):
+    """Tells when its updates begin."""
+
+    def __init__(self, setup: AgentSetup, learning_starts: Any) -> None:
+        super().__init__(setup)
+        self.learning_starts = learning_starts
+
+
+@pytest.mark.parametrize(
+    ("starts", "regime", "warns"),
+    [
+        (39, "lifelong", False),
+        (40, "lifelong", True),
+        (40, "expanding", False),  # the last visit trains both tasks
+        (79, "multi-task", False),
+        (80, "multi-task", True),
+        ("soon", "lifelong", False),
+        (None, "lifelong", False),
+    ],
+)
+def test_an_agent_that_will_never_be_updated_is_a_warning(
+    starts: Any, regime: str, warns: bool, tiny_protocol: Path
+) -> None:
+    protocol, stream = load_protocol(str(tiny_protocol))
+    protocol = msgspec.structs.replace(protocol, regime=regime)
+    card = AgentCard(
+        name="late", title="Late", entry_point=f"{HERE}:Late", parameters={"learning_starts": starts}
+    )
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        launch.Job(protocol, stream, card, 0, None).build(0)
+    assert [one.category for one in caught] == [LegionBenchWarning] * warns
 
 
 def test_a_watcher_sees_the_run(tiny_protocol: Path, tmp_path: Path) -> None:
